@@ -1,0 +1,343 @@
+//! An app: a configured instance of a connector, as `apps/NAME.toml` describes it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::clock::Span;
+use crate::connector::descriptor::Connector;
+use crate::digest::{Digest, Hasher};
+use crate::directory::assignment::AssignRule;
+use crate::directory::role::RoleDefinition;
+use crate::id::{AppName, Name};
+use crate::provision::guard::policy::GuardPolicy;
+use crate::text::{self, FileError};
+
+/// An app file. Its name is the file's name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// The connector's name.
+    pub connector: Name,
+    /// What people call it; the name if empty.
+    #[serde(default)]
+    pub title: String,
+    /// `https://…`, without a trailing slash; `http://` only for loopback.
+    pub base_url: String,
+    /// Where the bearer token is read from: `env:NAME` or `file:PATH`. Never the token itself.
+    pub credential: CredentialRef,
+    /// The rules file below `rules/`.
+    pub rules: String,
+    /// Cron expression, five fields (minute hour day month weekday), UTC unless `timezone` says otherwise; empty = by kicks only.
+    #[serde(default)]
+    pub schedule: String,
+    /// IANA time zone of the schedule.
+    #[serde(default = "utc")]
+    pub timezone: String,
+    /// Who gets the app.
+    #[serde(default)]
+    pub assign: AssignRule,
+    /// App roles from least to most.
+    #[serde(default)]
+    pub app_role_order: Vec<String>,
+    /// What happens when an account exists that Usher did not create.
+    #[serde(default)]
+    pub on_existing: OnExisting,
+    /// What an adoption may overwrite.
+    #[serde(default)]
+    pub adopt_mode: AdoptMode,
+    /// Leaving policies.
+    #[serde(default)]
+    pub leaving: LeavingPolicies,
+    /// Kinds of operation that wait for an approver.
+    #[serde(default)]
+    pub approvals: Approvals,
+    /// What the guards look for and do.
+    #[serde(default)]
+    pub guard: GuardPolicy,
+    /// Rates, concurrency, time-outs.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Private address ranges are dialled only if this says so (loopback always is).
+    #[serde(default)]
+    pub allow_private_network: bool,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+/// Where a credential is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialRef {
+    /// An environment variable.
+    Env(String),
+    /// A file, relative to the workspace; one trailing newline is dropped.
+    File(String),
+}
+
+impl FromStr for CredentialRef {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.to_owned())),
+            // The value is not repeated: people paste tokens here.
+            _ => Err("a credential is a reference, `env:NAME` or `file:PATH`, never the secret itself".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for CredentialRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{path}"),
+        }
+    }
+}
+
+impl Serialize for CredentialRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CredentialRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// What happens when an account exists that is not in the ledger.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnExisting {
+    /// An approver may adopt it.
+    #[default]
+    Hold,
+    /// It is adopted.
+    Adopt,
+    /// It is left alone.
+    Skip,
+}
+
+/// What an adoption may overwrite.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdoptMode {
+    /// Only what is empty there.
+    #[default]
+    Fill,
+    /// Whatever differs.
+    Overwrite,
+    /// Nothing.
+    Observe,
+}
+
+/// What happens when a user leaves an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeavingPolicy {
+    /// Freeze: no updates, the ledger is kept, shown *Kept*.
+    Nothing,
+    /// `active = false`.
+    Deactivate,
+    /// Deactivate, then delete (after `delete_after`); only accounts of origin `created` unless the app says otherwise.
+    Delete,
+}
+
+/// Leaving policies (`design.md` section 4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeavingPolicies {
+    /// The user is suspended: `deactivate` or `nothing`.
+    pub on_suspend: LeavingPolicy,
+    /// The user lost the app.
+    pub on_unassign: LeavingPolicy,
+    /// The user was deleted.
+    pub on_delete: LeavingPolicy,
+    /// How long after the deactivation a delete is planned; `0s` = at once, without deactivation first.
+    pub delete_after: Span,
+    /// Whether adopted accounts may be deleted too.
+    pub delete_adopted: bool,
+}
+
+impl Default for LeavingPolicies {
+    fn default() -> Self {
+        Self {
+            on_suspend: LeavingPolicy::Deactivate,
+            on_unassign: LeavingPolicy::Deactivate,
+            on_delete: LeavingPolicy::Deactivate,
+            delete_after: Span::from_days(30),
+            delete_adopted: false,
+        }
+    }
+}
+
+/// Kinds of operation that wait for an approver, beside what guards hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Approvals {
+    /// Creates.
+    pub create: bool,
+    /// Updates.
+    pub update: bool,
+    /// Renames.
+    pub rename: bool,
+    /// Deactivations.
+    pub deactivate: bool,
+    /// Reactivations.
+    pub reactivate: bool,
+    /// Deletes.
+    pub delete: bool,
+    /// How long an approver has; leavers and adoptions never expire.
+    pub expire_after: Span,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self {
+            create: false,
+            update: false,
+            rename: false,
+            deactivate: false,
+            reactivate: false,
+            delete: true,
+            expire_after: Span::from_hours(72),
+        }
+    }
+}
+
+/// Rates, concurrency, time-outs (`reliability.md` section 4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Requests in flight, 1 to 64; 0 = 4.
+    pub concurrency: u32,
+    /// Requests a second; 0 = start at 10 and climb to the connector's `rate_max`; loopback targets have none unless set.
+    pub rate: u32,
+    /// Seconds to connect.
+    pub connect_timeout_secs: u64,
+    /// Seconds for a whole request.
+    pub timeout_secs: u64,
+    /// Seconds for a page of a list.
+    pub list_timeout_secs: u64,
+    /// How long creates and updates are retried before they fail for good.
+    pub give_up_after: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            concurrency: 4,
+            rate: 0,
+            connect_timeout_secs: 5,
+            timeout_secs: 20,
+            list_timeout_secs: 60,
+            give_up_after: Span::from_days(7),
+        }
+    }
+}
+
+impl App {
+    /// Parses and checks an app file.
+    ///
+    /// # Errors
+    /// A [`FileError`] with line and column for TOML and unknown keys; about the whole file for contradictions.
+    pub fn parse(file: &Path, source: &str) -> Result<Self, FileError> {
+        let app: Self = text::from_toml(file, source)?;
+        let wrong = |reason: String| Err(FileError::whole(file, reason));
+        let rest = app.base_url.strip_prefix("https://").or_else(|| app.base_url.strip_prefix("http://"));
+        if rest.is_none_or(str::is_empty) {
+            return wrong(format!("base_url `{}` must start with https:// (http:// only for loopback)", app.base_url));
+        }
+        if app.base_url.starts_with("http://") && !app.is_loopback() {
+            return wrong(format!(
+                "base_url `{}` sends the token in the clear; use https:// (http:// is for loopback only)",
+                app.base_url
+            ));
+        }
+        if app.base_url.contains('{') {
+            return wrong(format!("base_url `{}` still has a {{PLACEHOLDER}} to fill in", app.base_url));
+        }
+        if app.leaving.on_suspend == LeavingPolicy::Delete {
+            return wrong("leaving.on_suspend is `deactivate` or `nothing`: a suspended user comes back".to_owned());
+        }
+        if app.limits.concurrency > 64 {
+            return wrong(format!("limits.concurrency is {}, the most is 64", app.limits.concurrency));
+        }
+        Ok(app)
+    }
+
+    /// Whether the base URL names this machine.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host();
+        host == "localhost" || host == "[::1]" || host.starts_with("127.")
+    }
+
+    /// `host` of the base URL, without port.
+    pub fn host(&self) -> &str {
+        let rest = self.base_url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+        match authority.rfind(']') {
+            Some(end) => &authority[..=end],
+            None => authority.split(':').next().unwrap_or(""),
+        }
+    }
+
+    /// Scheme, host and port of the base URL: what an approval is bound to.
+    pub fn origin(&self) -> String {
+        match self.base_url.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{}", rest.split('/').next().unwrap_or(rest)),
+            None => self.base_url.clone(),
+        }
+    }
+}
+
+/// An app with everything it is made of, as one revision has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AppSpec {
+    /// The app's name.
+    pub name: AppName,
+    /// Its definition.
+    pub app: App,
+    /// Its connector.
+    pub connector: Connector,
+    /// Path of the rules below the workspace, for messages.
+    pub rules_file: String,
+    /// The rules' text.
+    pub rules_source: String,
+    /// The examples' text, empty if there are none.
+    pub examples_source: String,
+    /// Role definitions by condition (all of them: rules may ask for any).
+    pub roles: Vec<RoleDefinition>,
+    /// Over app, connector, rules and roles: a pair is planned again when it changes.
+    pub digest: Digest,
+}
+
+impl AppSpec {
+    /// Puts the parts together and computes the digest.
+    pub fn new(
+        name: AppName,
+        app: App,
+        connector: Connector,
+        rules: (String, String, String),
+        roles: Vec<RoleDefinition>,
+    ) -> Self {
+        let (rules_file, rules_source, examples_source) = rules;
+        let digest = Hasher::new().value(&app).value(&connector).text(&rules_source).value(&roles).finish();
+        Self { name, app, connector, rules_file, rules_source, examples_source, roles, digest }
+    }
+
+    /// What people call the app.
+    pub fn title(&self) -> &str {
+        if self.app.title.is_empty() { self.name.as_str() } else { &self.app.title }
+    }
+}
+
+/// Apps by name.
+pub type Apps = BTreeMap<AppName, AppSpec>;

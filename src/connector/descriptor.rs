@@ -1,0 +1,330 @@
+//! A connector: what a kind of target app can do and where it departs from RFC 7643/7644. Every quirk is a field, never an
+//! `if` on a vendor's name. Defaults are what RFC 7644 says of a well-behaved server.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::directory::value::Value;
+use crate::id::Name;
+use crate::text::{self, FileError};
+
+/// A connector file (`connectors/NAME.toml`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connector {
+    /// Its name; the file is called the same.
+    pub name: Name,
+    /// What people call it.
+    pub title: String,
+    /// Where the vendor documents it.
+    #[serde(default)]
+    pub documentation: String,
+    /// The shape of the base URL, with `{PLACEHOLDERS}`; shown by `init` and in errors.
+    #[serde(default)]
+    pub base_url: String,
+    /// What an admin must know before connecting, in sentences.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// Values that mean *privileged*, as `attribute:VALUE` (also `group:NAME`).
+    #[serde(default)]
+    pub privileged: Vec<String>,
+    /// How requests look.
+    #[serde(default)]
+    pub http: Http,
+    /// Discovery endpoints (RFC 7644 section 4).
+    #[serde(default)]
+    pub discovery: Discovery,
+    /// Listing and paging (RFC 7644 section 3.4.2.4).
+    #[serde(default)]
+    pub paging: Paging,
+    /// The `/Users` resource.
+    #[serde(default)]
+    pub users: Users,
+    /// Groups, as far as accounts are concerned.
+    #[serde(default)]
+    pub groups: Groups,
+    /// Rules per attribute path, for example `userName`, `name.givenName`, `roles`.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, AttributeRule>,
+}
+
+/// How requests look and what rates the target takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http {
+    /// `Content-Type` of bodies.
+    pub content_type: String,
+    /// `Accept`.
+    pub accept: String,
+    /// `User-Agent`; some targets block requests without one.
+    pub user_agent: String,
+    /// The most requests a second this kind of target takes.
+    pub rate_max: u32,
+    /// Status codes that mean *too many requests*, beside 429.
+    pub rate_limit_statuses: Vec<u16>,
+    /// Words in a body of `rate_limit_statuses` that mean *too many requests*; empty = the status alone does.
+    pub rate_limit_words: Vec<String>,
+    /// How long a token lives, for `doctor`; empty = not said.
+    pub token_lifetime: String,
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            content_type: "application/scim+json".into(),
+            accept: "application/scim+json, application/json;q=0.9".into(),
+            user_agent: concat!("Usher/", env!("CARGO_PKG_VERSION")).into(),
+            rate_max: 50,
+            rate_limit_statuses: Vec::new(),
+            rate_limit_words: Vec::new(),
+            token_lifetime: String::new(),
+        }
+    }
+}
+
+/// Discovery endpoints, relative to the base URL; empty = the target has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Discovery {
+    /// RFC 7644 section 4: `/ServiceProviderConfig`.
+    pub service_provider_config: String,
+    /// `/ResourceTypes`.
+    pub resource_types: String,
+    /// `/Schemas`.
+    pub schemas: String,
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self {
+            service_provider_config: "/ServiceProviderConfig".into(),
+            resource_types: "/ResourceTypes".into(),
+            schemas: "/Schemas".into(),
+        }
+    }
+}
+
+/// How lists are paged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Paging {
+    /// Whether the target can list `/Users` at all.
+    pub list: bool,
+    /// `count` asked for.
+    pub page_size: u32,
+    /// The most results of one query; asking for more is refused or cut.
+    pub page_size_max: u32,
+    /// False = `totalResults` is capped or wrong: a list is complete when a page comes short.
+    pub total_is_right: bool,
+}
+
+impl Default for Paging {
+    fn default() -> Self {
+        Self { list: true, page_size: 100, page_size_max: 1000, total_is_right: true }
+    }
+}
+
+/// What `/Users` can do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Users {
+    /// Path below the base URL.
+    pub path: String,
+    /// Attributes to match existing accounts on, in order. Each must be filterable with `eq`.
+    pub match_on: Vec<String>,
+    /// Verb of updates.
+    pub update: UpdateVerb,
+    /// Form of PATCH.
+    pub patch_style: PatchStyle,
+    /// What a changed userName does.
+    pub username_change: UsernameChange,
+    /// userName must be the account's e-mail address.
+    pub username_is_email: bool,
+    /// How an account is deactivated.
+    pub deactivate: Deactivation,
+    /// Whether DELETE removes the account for good and may be used for `delete`.
+    pub delete: bool,
+    /// Whether the target refuses a second account with the same userName.
+    pub username_unique: bool,
+    /// Whether `active` is sent on create.
+    pub active_on_create: bool,
+    /// Whether the target keeps externalId.
+    pub keeps_external_id: bool,
+    /// Whether `id` goes into PUT bodies.
+    pub id_in_body: bool,
+    /// Whether PUT bodies carry back writable values that Usher does not manage (PUT clears what is omitted).
+    pub put_preserves: bool,
+    /// Whether every write is read back (targets that ignore changes silently).
+    pub read_back: bool,
+    /// Attribute paths that the target does not have; a rule that gives one is refused.
+    pub unsupported: Vec<String>,
+    /// True = attributes that are not listed under `[attributes]` are refused too.
+    pub closed: bool,
+    /// Characters removed from string values.
+    pub strip: String,
+    /// Query parameters added to a filter search, for example `excludedAttributes=groups`.
+    pub search_parameters: String,
+}
+
+impl Default for Users {
+    fn default() -> Self {
+        Self {
+            path: "/Users".into(),
+            match_on: vec!["userName".into()],
+            update: UpdateVerb::Patch,
+            patch_style: PatchStyle::Paths,
+            username_change: UsernameChange::InPlace,
+            username_is_email: false,
+            deactivate: Deactivation::Active,
+            delete: true,
+            username_unique: true,
+            active_on_create: true,
+            keeps_external_id: true,
+            id_in_body: false,
+            put_preserves: true,
+            read_back: false,
+            unsupported: Vec::new(),
+            closed: false,
+            strip: String::new(),
+            search_parameters: String::new(),
+        }
+    }
+}
+
+/// Groups at the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Groups {
+    /// What can be done with them.
+    pub mode: GroupMode,
+    /// `/Groups`.
+    pub path: String,
+}
+
+/// What can be done with groups.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupMode {
+    /// Read and written (RFC 7643 section 4.2).
+    #[default]
+    Full,
+    /// The target computes them; `User.groups` is read-only and never written.
+    Computed,
+    /// There are none.
+    None,
+}
+
+/// Verb of updates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateVerb {
+    /// PATCH (RFC 7644 section 3.5.2).
+    #[default]
+    Patch,
+    /// PUT of the whole resource (section 3.5.1).
+    Put,
+}
+
+/// Form of PATCH.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PatchStyle {
+    /// Each attribute an operation with a path, all in one request.
+    #[default]
+    Paths,
+    /// One `replace` without a path whose value is an object; removals still have paths.
+    NoPath,
+    /// One attribute a request.
+    Single,
+}
+
+/// What a changed userName does at the target.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsernameChange {
+    /// The account keeps its id.
+    #[default]
+    InPlace,
+    /// The old account becomes invalid and a new one appears (Nulab).
+    Replaces,
+    /// The target refuses.
+    Never,
+}
+
+/// How an account is deactivated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deactivation {
+    /// `active = false`.
+    #[default]
+    Active,
+    /// DELETE deactivates (Slack, Atlassian).
+    Delete,
+    /// It can't be.
+    None,
+}
+
+/// Rules for one attribute path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttributeRule {
+    /// No account without a value.
+    pub required: bool,
+    /// Sent on create and never again.
+    pub create_only: bool,
+    /// Never sent; the target computes it.
+    pub read_only: bool,
+    /// Allowed values (of `value` for complex multi-valued attributes); empty = any.
+    pub allowed: Vec<String>,
+    /// What an update that clears the attribute sends instead; also what the target uses when nothing is sent.
+    pub fallback: Option<Value>,
+    /// At most this many values are used by the target (the primary one first); 0 = any number.
+    pub values_max: u32,
+    /// The PATCH path that sets the single value of a multi-valued attribute, for example `roles[primary eq "True"].value`.
+    pub patch_path: String,
+    /// At most this many characters; 0 = any.
+    pub length_max: u32,
+}
+
+impl Connector {
+    /// Parses and checks a connector file.
+    ///
+    /// # Errors
+    /// A [`FileError`] with line and column for TOML and unknown keys; about the whole file for contradictions.
+    pub fn parse(file: &Path, source: &str) -> Result<Self, FileError> {
+        let connector: Self = text::from_toml(file, source)?;
+        let wrong = |reason: &str| Err(FileError::whole(file, reason));
+        if connector.users.match_on.is_empty() && !connector.paging.list {
+            return wrong("users.match_on is empty and paging.list is false: no existing account could ever be found");
+        }
+        if connector.paging.page_size == 0 || connector.paging.page_size > connector.paging.page_size_max {
+            return wrong("paging.page_size must be between 1 and paging.page_size_max");
+        }
+        if connector.http.rate_max == 0 {
+            return wrong("http.rate_max must be at least 1 request a second");
+        }
+        Ok(connector)
+    }
+
+    /// The rule for an attribute path, if there is one.
+    pub fn rule(&self, path: &str) -> Option<&AttributeRule> {
+        self.attributes.get(path)
+    }
+
+    /// Whether the target lacks `path` (or its parent).
+    pub fn lacks(&self, path: &str) -> bool {
+        let parent = path.split('.').next().unwrap_or(path);
+        let listed = |name: &str| self.users.unsupported.iter().any(|item| item.eq_ignore_ascii_case(name));
+        if listed(path) || (!path.starts_with("urn:") && listed(parent)) {
+            return true;
+        }
+        self.users.closed
+            && !self.attributes.keys().any(|known| {
+                known == path
+                    || known.starts_with(&format!("{path}."))
+                    || (!path.starts_with("urn:") && known == parent)
+            })
+    }
+}

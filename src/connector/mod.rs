@@ -1,0 +1,12 @@
+//! Connectors describe a kind of target app; apps are configured instances of them; revisions are immutable sets of both with
+//! their rules. All of it is data that people write: unknown keys are errors with line and column. Pure.
+
+pub mod app;
+pub mod capability;
+pub mod descriptor;
+pub mod revision;
+
+pub use app::{AdoptMode, App, AppSpec, Approvals, CredentialRef, LeavingPolicies, LeavingPolicy, Limits, OnExisting};
+pub use capability::{AppState, Learned};
+pub use descriptor::{AttributeRule, Connector, Deactivation, GroupMode, PatchStyle, UpdateVerb, UsernameChange};
+pub use revision::{Bundle, Revision};

@@ -1,0 +1,122 @@
+//! Entries: immutable facts. The sum of an event's entries is its history; the committer numbers them, so chain order is commit
+//! order. Bodies are kept beside the chain (which covers their digests), so that personal data can be erased later.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::digest::Digest;
+use crate::id::{AppName, EventId, ImportId, OperatorId, PlanId, RevisionNumber, UserId};
+use crate::provision::approval::Decision;
+use crate::provision::event::StatusKind;
+use crate::provision::operation::Kind;
+use crate::provision::outcome::{Exchange, FailureClass};
+
+/// One fact, numbered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position in the chain, from 1, without gaps.
+    pub sequence: u64,
+    /// When it was committed, by the committing process's clock.
+    pub at: Timestamp,
+    /// The event it belongs to, if any.
+    pub event: Option<EventId>,
+    /// The app it is about, if any.
+    pub app: Option<AppName>,
+    /// The user it is about, if any.
+    pub user: Option<UserId>,
+    /// What happened.
+    pub fact: Fact,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// An event was filed. The operation itself is in the event's row; its payload digest binds it.
+    Planned {
+        /// What it does.
+        kind: Kind,
+        /// Which plan.
+        plan: PlanId,
+        /// The payload's digest.
+        payload: Digest,
+        /// Pending, queued or refused.
+        status: StatusKind,
+    },
+    /// An operator decided.
+    Decided(Decision),
+    /// The request is about to go out.
+    Intent {
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The payload's digest.
+        payload: Digest,
+    },
+    /// Requests of an attempt and their answers.
+    Attempted {
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// In order.
+        exchanges: Vec<Exchange>,
+    },
+    /// The event took a step.
+    Stepped {
+        /// Where it stands now.
+        status: StatusKind,
+        /// If it failed: what it means.
+        class: Option<FailureClass>,
+        /// In words.
+        detail: String,
+    },
+    /// An import was committed, parked or dropped.
+    Import {
+        /// Which.
+        import: ImportId,
+        /// In words: `committed`, `parked`, `dropped`, with numbers.
+        what: String,
+        /// Who.
+        operator: OperatorId,
+    },
+    /// A user was changed by an operator.
+    UserEdited {
+        /// In words, without values.
+        what: String,
+        /// Who.
+        operator: OperatorId,
+    },
+    /// A revision was stored or activated.
+    Revision {
+        /// Which.
+        number: RevisionNumber,
+        /// Its content.
+        digest: Digest,
+        /// `activated`, `rolled back to`.
+        what: String,
+        /// Who.
+        operator: OperatorId,
+    },
+    /// An app was paused, resumed, quarantined.
+    AppState {
+        /// In words.
+        what: String,
+    },
+    /// An operator acted on an account: `rematch`, `disassociate`.
+    AccountTouched {
+        /// In words.
+        what: String,
+        /// Who.
+        operator: OperatorId,
+    },
+    /// Operators were added or disabled.
+    Operator {
+        /// In words.
+        what: String,
+        /// Who did it.
+        operator: OperatorId,
+    },
+    /// The store itself: created, restored from a backup, recovered after a crash.
+    Store {
+        /// In words.
+        what: String,
+    },
+}

@@ -1,0 +1,255 @@
+//! Events: the life of one operation. One transition function; an illegal step is an error (`design.md` section 5).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::digest::Digest;
+use crate::directory::change::Cause;
+use crate::id::{AppName, BatchId, EventId, PlanId, UserId};
+use crate::provision::approval::Decision;
+use crate::provision::guard::finding::Finding;
+use crate::provision::operation::{Kind, Operation};
+use crate::provision::outcome::Failure;
+
+/// Where an event stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// An approver must release it.
+    Pending,
+    /// Admitted; waits for its turn, or until `due` for another attempt.
+    Queued {
+        /// Not before.
+        due: Timestamp,
+        /// What the last attempt failed with.
+        last: Option<Failure>,
+    },
+    /// Intent is on disk; the request may be out.
+    Running {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The outcome is unknown and is being found out by lookup.
+    Verifying {
+        /// When the request may have gone out.
+        since: Timestamp,
+        /// Not before.
+        due: Timestamp,
+    },
+    /// Done.
+    Succeeded {
+        /// Something worth telling, in words; empty mostly.
+        note: String,
+    },
+    /// Given up.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// A guard or the rules forbade it; the findings say why.
+    Refused,
+    /// An approver rejected it; the decision says who and why.
+    Rejected,
+    /// A newer desired state took its place.
+    Superseded {
+        /// The event that did; `None` = nothing is left to do.
+        by: Option<EventId>,
+    },
+    /// Nobody decided in time.
+    Expired,
+}
+
+/// Statuses without their data: for filters, counters and block headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusKind {
+    /// Waits for an approver.
+    Pending,
+    /// Waits for its turn.
+    Queued,
+    /// May be out.
+    Running,
+    /// Being found out.
+    Verifying,
+    /// Done.
+    Succeeded,
+    /// Given up.
+    Failed,
+    /// Forbidden.
+    Refused,
+    /// Rejected by an approver.
+    Rejected,
+    /// Replaced by a newer one.
+    Superseded,
+    /// Not decided in time.
+    Expired,
+}
+
+impl StatusKind {
+    /// All, in the order of declaration.
+    pub const ALL: [Self; 10] = [
+        Self::Pending,
+        Self::Queued,
+        Self::Running,
+        Self::Verifying,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Refused,
+        Self::Rejected,
+        Self::Superseded,
+        Self::Expired,
+    ];
+
+    /// The word in commands and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Verifying => "verifying",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Rejected => "rejected",
+            Self::Superseded => "superseded",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether nothing more happens to the event.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Pending | Self::Queued | Self::Running | Self::Verifying)
+    }
+
+    /// The table of legal steps. `Queued → Queued` is a retry or an early `retry` by ops; `Verifying → Verifying` another look.
+    pub fn may_become(self, next: Self) -> bool {
+        use StatusKind::{Expired, Failed, Pending, Queued, Rejected, Running, Succeeded, Superseded, Verifying};
+        matches!(
+            (self, next),
+            (Pending, Queued | Rejected | Superseded | Expired)
+                | (Queued, Queued | Running | Superseded | Rejected)
+                | (Running, Queued | Verifying | Succeeded | Failed | Superseded)
+                | (Verifying, Verifying | Queued | Succeeded | Failed | Superseded)
+        )
+    }
+}
+
+impl fmt::Display for StatusKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+impl Status {
+    /// Without the data.
+    pub fn kind(&self) -> StatusKind {
+        match self {
+            Self::Pending => StatusKind::Pending,
+            Self::Queued { .. } => StatusKind::Queued,
+            Self::Running { .. } => StatusKind::Running,
+            Self::Verifying { .. } => StatusKind::Verifying,
+            Self::Succeeded { .. } => StatusKind::Succeeded,
+            Self::Failed { .. } => StatusKind::Failed,
+            Self::Refused => StatusKind::Refused,
+            Self::Rejected => StatusKind::Rejected,
+            Self::Superseded { .. } => StatusKind::Superseded,
+            Self::Expired => StatusKind::Expired,
+        }
+    }
+
+    /// What people see (`design.md` section 5, *shown as*).
+    pub fn shown(&self, kind: Kind) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Queued { .. } => "Queued",
+            Self::Running { .. } => kind.running(),
+            Self::Verifying { .. } => "Verifying",
+            Self::Succeeded { .. } => kind.done(),
+            Self::Failed { .. } => "Failed",
+            Self::Refused => "Blocked",
+            Self::Rejected => "Rejected",
+            Self::Superseded { .. } => "Superseded",
+            Self::Expired => "Expired",
+        }
+    }
+}
+
+/// An illegal step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("event {event} is {from} and can't become {to}")]
+pub struct IllegalStep {
+    /// Which event.
+    pub event: EventId,
+    /// Where it stands.
+    pub from: StatusKind,
+    /// Where it was to go.
+    pub to: StatusKind,
+}
+
+/// The life of one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Numbered by the store.
+    pub id: EventId,
+    /// The instruction.
+    pub operation: Operation,
+    /// Digest of the payload: what an approval is for.
+    pub payload: Digest,
+    /// What the guards said.
+    pub findings: Vec<Finding>,
+    /// The plan it came from.
+    pub plan: PlanId,
+    /// Why it was planned.
+    pub cause: Cause,
+    /// The held batch it belongs to, if the class exceeded the blast radius.
+    pub batch: Option<BatchId>,
+    /// Where it stands.
+    pub status: Status,
+    /// The account's generation that the event has taken.
+    pub generation: u64,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// Decisions, oldest first. The approval that counts is the last one, for this payload.
+    pub decisions: Vec<Decision>,
+    /// When it was filed.
+    pub filed_at: Timestamp,
+    /// When the pair first waited for this (an expired event continues the old one's age).
+    pub waiting_since: Timestamp,
+    /// When the status last changed.
+    pub changed_at: Timestamp,
+    /// Digest to remember as the account's basis when it succeeds.
+    pub basis: Digest,
+}
+
+impl Event {
+    /// The app.
+    pub fn app(&self) -> &AppName {
+        &self.operation.app
+    }
+
+    /// The user.
+    pub fn user(&self) -> UserId {
+        self.operation.user
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// [`IllegalStep`] if the table has no such step; the event is unchanged.
+    pub fn step(&mut self, next: Status, at: Timestamp) -> Result<(), IllegalStep> {
+        let (from, to) = (self.status.kind(), next.kind());
+        if !from.may_become(to) {
+            return Err(IllegalStep { event: self.id, from, to });
+        }
+        self.status = next;
+        self.changed_at = at;
+        Ok(())
+    }
+
+    /// What people see.
+    pub fn shown(&self) -> &'static str {
+        self.status.shown(self.operation.kind)
+    }
+}

@@ -1,0 +1,254 @@
+//! What a guard says about an operation or a plan.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::provision::operation::{Kind, Operation};
+
+/// What a finding leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Shown, nothing more.
+    Clear,
+    /// An approver must release the operation.
+    Hold,
+    /// The operation is forbidden.
+    Refuse,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// An account exists that Usher did not create.
+    ThirdPartyAccount,
+    /// The account found belongs to another user in the ledger, living or not.
+    OwnedByOther,
+    /// Several accounts match.
+    Ambiguous,
+    /// The account was lost at the target and would be made again.
+    Recreation,
+    /// A deleted account of ours is created anew.
+    Rehire,
+    /// The app role goes down.
+    RoleDowngrade,
+    /// A privileged value is granted.
+    Privileged,
+    /// userName changes in place.
+    Rename,
+    /// userName changes and the target replaces the account.
+    RenameReplaces,
+    /// userName changes and the target refuses that.
+    RenameImpossible,
+    /// externalId changes.
+    ExternalIdChange,
+    /// The user is protected.
+    ProtectedUser,
+    /// A required attribute has no value.
+    RequiredMissing,
+    /// A value is not among those allowed.
+    ValueNotAllowed,
+    /// The target does not have this attribute.
+    UnsupportedAttribute,
+    /// Two of our users want the same userName.
+    DuplicateUserName,
+    /// Several app roles of which one is not in `app_role_order`.
+    UnlistedAppRole,
+    /// A rule failed.
+    RuleError,
+    /// Too many rules failed: the app's batch is held.
+    RuleErrors,
+    /// An adopted account would be deleted.
+    DeleteAdopted,
+    /// Nothing at the target can be searched for.
+    NoLookup,
+    /// The app asks for an approval for this kind of operation.
+    ApprovalRequired,
+    /// The class exceeds the blast radius.
+    BlastRadius,
+    /// A manager has no account yet.
+    Deferred,
+}
+
+impl FindingKind {
+    /// The severity unless the app's policy says otherwise (`reliability.md` section 4).
+    pub fn default_severity(self) -> Severity {
+        match self {
+            Self::ThirdPartyAccount
+            | Self::OwnedByOther
+            | Self::Recreation
+            | Self::RoleDowngrade
+            | Self::Privileged
+            | Self::RenameReplaces
+            | Self::ExternalIdChange
+            | Self::ProtectedUser
+            | Self::NoLookup
+            | Self::RuleErrors
+            | Self::ApprovalRequired
+            | Self::BlastRadius => Severity::Hold,
+            Self::Ambiguous
+            | Self::RenameImpossible
+            | Self::RequiredMissing
+            | Self::ValueNotAllowed
+            | Self::UnsupportedAttribute
+            | Self::DuplicateUserName
+            | Self::UnlistedAppRole
+            | Self::RuleError
+            | Self::DeleteAdopted => Severity::Refuse,
+            Self::Rehire | Self::Rename | Self::Deferred => Severity::Clear,
+        }
+    }
+
+    /// The word in app files and JSON.
+    pub fn word(self) -> String {
+        // Unit variants serialise as their snake_case name.
+        serde_json::to_value(self).ok().and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// What it is, in a few words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::ThirdPartyAccount => "an account exists that Usher did not create",
+            Self::OwnedByOther => "the account found belongs to another user",
+            Self::Ambiguous => "several accounts match",
+            Self::Recreation => "the account was removed at the target and would be made again",
+            Self::Rehire => "a deleted account of ours is created anew",
+            Self::RoleDowngrade => "the app role goes down",
+            Self::Privileged => "a privileged value is granted",
+            Self::Rename => "the userName changes",
+            Self::RenameReplaces => "the target replaces the account when its userName changes",
+            Self::RenameImpossible => "the target does not allow a changed userName",
+            Self::ExternalIdChange => "the externalId changes",
+            Self::ProtectedUser => "the user is protected",
+            Self::RequiredMissing => "a required attribute has no value",
+            Self::ValueNotAllowed => "a value is not allowed",
+            Self::UnsupportedAttribute => "the target does not have this attribute",
+            Self::DuplicateUserName => "two users want the same userName",
+            Self::UnlistedAppRole => "an app role is not in app_role_order",
+            Self::RuleError => "the rule failed",
+            Self::RuleErrors => "too many rules failed",
+            Self::DeleteAdopted => "an adopted account would be deleted",
+            Self::NoLookup => "the target can't be searched",
+            Self::ApprovalRequired => "this kind of operation needs an approval",
+            Self::BlastRadius => "more than the blast radius allows",
+            Self::Deferred => "a reference waits for its account",
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::ThirdPartyAccount => "approve to adopt the account, or reject to leave it alone",
+            Self::OwnedByOther => {
+                "compare the two users; reject, and correct the one that is wrong, or approve to hand the account over"
+            }
+            Self::Ambiguous => "leave one account with this value at the target, then `usher retry`",
+            Self::Recreation => "approve to create it again, or reject if it was removed on purpose",
+            Self::RoleDowngrade | Self::Privileged | Self::ExternalIdChange | Self::ProtectedUser => {
+                "approve if this is meant, or reject and correct the directory or the rule"
+            }
+            Self::RenameReplaces => {
+                "approve to let the target replace the account; the old one is deactivated and checked"
+            }
+            Self::RenameImpossible => {
+                "keep the old userName with an override (`usher users set`), or rename at the target by hand"
+            }
+            Self::RequiredMissing => "give the user a value in the source, or a default in the rule",
+            Self::ValueNotAllowed => "use one of the values the connector allows",
+            Self::UnsupportedAttribute => "take the attribute out of the rule",
+            Self::DuplicateUserName => "correct one of the users in the source",
+            Self::UnlistedAppRole => "add the role to app_role_order, or take one of the grants away",
+            Self::RuleError | Self::RuleErrors => "correct the rule (`usher rules check`), then `usher apply`",
+            Self::DeleteAdopted => "delete it at the target by hand, or set leaving.delete_adopted = true",
+            Self::NoLookup => "make the target searchable, or approve to create without looking first",
+            Self::ApprovalRequired => "approve or reject it",
+            Self::BlastRadius => "look at what caused it, then approve the batch or reject it",
+            Self::Rehire | Self::Rename | Self::Deferred => "nothing",
+        }
+    }
+}
+
+/// One finding about one operation or one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was found.
+    pub kind: FindingKind,
+    /// What it leads to, by the app's policy.
+    pub severity: Severity,
+    /// The offending values, in words.
+    pub detail: String,
+}
+
+impl Finding {
+    /// With the default severity.
+    pub fn new(kind: FindingKind, detail: impl Into<String>) -> Self {
+        Self { kind, severity: kind.default_severity(), detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind.title())?;
+        if !self.detail.is_empty() {
+            write!(f, ": {}", self.detail)?;
+        }
+        if self.severity != Severity::Clear {
+            write!(f, " → {}", self.kind.remedy())?;
+        }
+        Ok(())
+    }
+}
+
+/// A class of the blast radius: what is counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// New accounts.
+    Create,
+    /// Changes of one attribute.
+    Update(String),
+    /// One attribute losing its value.
+    Clear(String),
+    /// Renames and externalId changes.
+    Rename,
+    /// Deactivations and deletes.
+    Leave,
+    /// Edge removals.
+    EdgeRemoval,
+}
+
+impl Class {
+    /// The classes an operation counts for. A link writes nothing and a reactivation gives back: they have none.
+    pub fn of(operation: &Operation) -> Vec<Self> {
+        let mut classes = Vec::new();
+        match operation.kind {
+            Kind::Create => classes.push(Self::Create),
+            Kind::Rename => classes.push(Self::Rename),
+            Kind::Deactivate | Kind::Delete => classes.push(Self::Leave),
+            Kind::Update => classes.extend(operation.changes.iter().map(|change| match change.new {
+                Some(_) => Self::Update(change.path.clone()),
+                None => Self::Clear(change.path.clone()),
+            })),
+            Kind::Link | Kind::Reactivate => {}
+        }
+        if operation.edges.iter().any(|edge| !edge.add) {
+            classes.push(Self::EdgeRemoval);
+        }
+        classes
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Create => f.write_str("creates"),
+            Self::Update(path) => write!(f, "updates of {path}"),
+            Self::Clear(path) => write!(f, "clearings of {path}"),
+            Self::Rename => f.write_str("renames"),
+            Self::Leave => f.write_str("deactivations and deletes"),
+            Self::EdgeRemoval => f.write_str("entitlement removals"),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What reads ask for and what they get.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::connector::capability::{AppState, Learned};
+use crate::digest::Digest;
+use crate::directory::user::{Manager, User};
+use crate::id::{AppName, EventId, ImportId, OperatorId, SourceName, UserId};
+use crate::provision::account::{Account, Presence};
+use crate::provision::event::StatusKind;
+use crate::provision::guard::finding::Class;
+use crate::provision::operation::Kind;
+
+/// Which events, newest first. Absent fields do not filter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventQuery {
+    /// Of this user.
+    pub user: Option<UserId>,
+    /// Of this app.
+    pub app: Option<AppName>,
+    /// In one of these statuses; empty = any.
+    pub statuses: Vec<StatusKind>,
+    /// Only events that are open (pending, queued, running, verifying).
+    pub open: bool,
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// Filed at or after.
+    pub since: Option<Timestamp>,
+    /// Filed before.
+    pub until: Option<Timestamp>,
+    /// Below this id: the cursor.
+    pub before: Option<EventId>,
+    /// At most this many rows.
+    pub limit: usize,
+}
+
+/// Which accounts, by user id. Absent fields do not filter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountQuery {
+    /// Of this app (all apps otherwise).
+    pub app: Option<AppName>,
+    /// Of this user.
+    pub user: Option<UserId>,
+    /// In one of these presences; empty = any.
+    pub presences: Vec<Presence>,
+    /// After this pair: the cursor.
+    pub after: Option<(AppName, UserId)>,
+    /// At most this many rows.
+    pub limit: usize,
+}
+
+/// All that the planner reads of one pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairRow {
+    /// The user.
+    pub user: User,
+    /// The ledger entry; an empty one if there is none yet.
+    pub account: Account,
+    /// The manager, resolved within the user's source, with his account in this app.
+    pub manager: Option<Manager>,
+    /// The open event of the pair, if any.
+    pub open: Option<OpenRow>,
+}
+
+/// What the planner knows of the open event of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenRow {
+    /// The event.
+    pub event: EventId,
+    /// Where it stands.
+    pub status: StatusKind,
+    /// Its payload.
+    pub payload: Digest,
+    /// What it does.
+    pub kind: Kind,
+}
+
+/// Why a pair is dirty: the order of planning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Urgency {
+    /// The user leaves: planned first.
+    Leaver,
+    /// Anything else.
+    Normal,
+}
+
+/// A dirty mark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Leavers first.
+    pub urgency: Urgency,
+    /// The user.
+    pub user: UserId,
+    /// Why.
+    pub cause: crate::directory::change::Cause,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An app as the store keeps it beside the revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppRecord {
+    /// How it stands.
+    pub state: AppState,
+    /// What it taught us.
+    pub learned: Learned,
+    /// Whether a cycle was completed (the first one has no limit on creates).
+    pub first_cycle_done: bool,
+    /// The last completed cycle.
+    pub last_cycle: Option<Timestamp>,
+    /// A sweep is due or under way: the last user handled (`None` inside = from the start).
+    pub sweep: Option<Sweep>,
+}
+
+/// A sweep over all pairs of an app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Handled up to and including this user.
+    pub after: Option<UserId>,
+    /// Why.
+    pub cause: crate::directory::change::Cause,
+}
+
+impl Default for AppRecord {
+    fn default() -> Self {
+        Self {
+            state: AppState::Untested,
+            learned: Learned::default(),
+            first_cycle_done: false,
+            last_cycle: None,
+            sweep: None,
+        }
+    }
+}
+
+/// Kept counters of an app: never a full scan.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Accounts by presence.
+    pub accounts: BTreeMap<Presence, u64>,
+    /// Events by status.
+    pub events: BTreeMap<StatusKind, u64>,
+    /// Dirty marks.
+    pub dirty: u64,
+}
+
+/// What counts against the blast radius of an app within the rolling window: operations that were admitted without approval.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Class → number admitted within the last 24 h.
+    pub used: BTreeMap<Class, u64>,
+    /// Active accounts at the window's start.
+    pub base_at_start: u64,
+    /// Classes that have an open held batch, with its id.
+    pub batches: BTreeMap<Class, crate::id::BatchId>,
+}
+
+/// One generation of an import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Which.
+    pub id: ImportId,
+    /// The source.
+    pub source: SourceName,
+    /// Whether absence means something.
+    pub full: bool,
+    /// File names, for people.
+    pub files: Vec<String>,
+    /// Who.
+    pub operator: OperatorId,
+    /// When.
+    pub at: Timestamp,
+    /// Where it stands.
+    pub state: ImportState,
+    /// Rows read.
+    pub rows: u64,
+    /// Staged rows (users that change, the missing ones included).
+    pub staged: u64,
+    /// What it would do or did.
+    pub preview: Preview,
+}
+
+/// Where an import stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportState {
+    /// Rows are being put aside.
+    Staging,
+    /// The guard wants a person to look.
+    Parked {
+        /// Why, in words.
+        reasons: Vec<String>,
+    },
+    /// Decided; rows follow by redo. Planners wait.
+    Committed {
+        /// Rows applied so far.
+        applied: u64,
+    },
+    /// Done.
+    Applied,
+    /// Dropped by an operator, or left behind by a crash before the commit.
+    Dropped,
+}
+
+/// What an import would do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// New users.
+    pub added: u64,
+    /// Users whose values change.
+    pub changed: u64,
+    /// Users that come back from suspended or deleted.
+    pub returned: u64,
+    /// Users suspended or deleted by the source's own state.
+    pub left: u64,
+    /// Users missing from a full import.
+    pub missing: u64,
+    /// Names of some of the missing, for people.
+    pub missing_sample: Vec<String>,
+    /// Role or group → users who lose it.
+    pub losing: BTreeMap<String, u64>,
+    /// Attribute → users for whom it goes empty.
+    pub emptied: BTreeMap<String, u64>,
+    /// Findings in words (a new key with the e-mail of another user).
+    pub findings: Vec<String>,
+}

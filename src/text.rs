@@ -1,0 +1,76 @@
+//! Files people write: TOML with line and column in every error, and text made safe for a terminal.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+/// A mistake in a file somebody wrote: where it is and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct FileError {
+    /// The file.
+    pub file: PathBuf,
+    /// Line and column, from 1; both 0 when the whole file is meant.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+    /// What is wrong, with the offending value and what was expected.
+    pub reason: String,
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            write!(f, "{}: {}", self.file.display(), self.reason)
+        } else {
+            write!(f, "{}:{}:{}: {}", self.file.display(), self.line, self.column, self.reason)
+        }
+    }
+}
+
+impl FileError {
+    /// An error about the whole of `file`.
+    pub fn whole(file: &Path, reason: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: 0, column: 0, reason: reason.into() }
+    }
+
+    /// An error at a byte offset of `source`.
+    pub fn at(file: &Path, source: &str, offset: usize, reason: impl Into<String>) -> Self {
+        let (line, column) = position(source, offset);
+        Self { file: file.to_owned(), line, column, reason: reason.into() }
+    }
+}
+
+/// Line and column (both from 1, columns in characters) of a byte offset.
+pub fn position(source: &str, offset: usize) -> (usize, usize) {
+    let mut end = offset.min(source.len());
+    while !source.is_char_boundary(end) {
+        end -= 1;
+    }
+    let before = &source[..end];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+    (line, column)
+}
+
+/// Parses TOML into `T`; unknown keys (with `deny_unknown_fields`) and wrong values are reported with line and column.
+pub fn from_toml<T: DeserializeOwned>(file: &Path, source: &str) -> Result<T, FileError> {
+    toml::from_str(source).map_err(|error| {
+        let reason = error.message().trim().to_owned();
+        match error.span() {
+            Some(span) => FileError::at(file, source, span.start, reason),
+            None => FileError::whole(file, reason),
+        }
+    })
+}
+
+/// `text` with control, escape and bidirectional-override characters made visible, so that a name cannot drive a terminal or a log.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let hidden = c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            if hidden { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }
+        })
+        .collect()
+}

@@ -1,0 +1,19 @@
+//! Tests that need Rust alone. Each module mirrors a part of the house.
+
+#![expect(clippy::unwrap_used, reason = "a test that unwraps says what it expected")]
+
+mod bad_input;
+mod cli;
+mod connector;
+mod demo;
+mod engine;
+mod import;
+mod invariants;
+mod kill;
+mod plan;
+mod rules;
+mod sandbox;
+mod scim;
+mod serve;
+mod store;
+mod tidy;
