@@ -357,9 +357,5 @@ fn leaves_alone(pair: Pair<'_>, path: &str, has_value: bool) -> bool {
 
 /// What the connector lets us send at all: read-only attributes are the target's.
 fn sendable<'a>(pair: Pair<'a>, desired: &'a Desired) -> impl Iterator<Item = (&'a String, &'a Wanted)> {
-    desired
-        .attributes
-        .iter()
-        .filter(move |(path, _)| !pair.app.connector.rule(path).is_some_and(|rule| rule.read_only))
-        .map(|(path, wanted)| (path, wanted))
+    desired.attributes.iter().filter(move |(path, _)| !pair.app.connector.rule(path).is_some_and(|rule| rule.read_only))
 }
