@@ -10,11 +10,11 @@ use crate::engine::active::ActiveApp;
 use crate::engine::answer::Progress;
 use crate::engine::context::{Engine, EngineError, Watcher};
 use crate::engine::lane::Way;
+use crate::engine::perform::observe::Looked;
 use crate::engine::perform::{self, Lesson, Listing};
 use crate::engine::plan::Judged;
 use crate::engine::plan::page::fold_name;
 use crate::id::UserId;
-use crate::provision::account::Observation;
 use crate::provision::desired::Desired;
 use crate::provision::diff;
 use crate::provision::leaving::Access;
@@ -89,30 +89,35 @@ impl<'a> Observer<'a> {
         if wanted.len() >= LISTING_WORTH && matches!(self.listing, Listed::NotAsked) {
             self.list(watcher).await?;
         }
-        let mut matches = Vec::new();
+        let (mut matches, mut lessons) = (Vec::new(), Vec::new());
         for index in wanted {
             let pair = &mut judged[index];
             match self.look_up(pair).await {
-                Ok(observation) => {
-                    matches.push((pair.row.user.id, observation.clone()));
-                    pair.row.account.observation = observation;
+                Ok(looked) => {
+                    matches.push((pair.row.user.id, looked.observation.clone()));
+                    pair.row.account.observation = looked.observation;
+                    lessons.extend(looked.lessons);
                 }
                 Err(why) => {
                     unseen.insert(pair.row.user.id, why);
                 }
             }
         }
+        self.learn(&lessons).await?;
         self.engine.parts.store.note_matches(&self.app.spec.name, matches).await?;
         Ok((judged, unseen))
     }
 
-    async fn look_up(&self, pair: &Judged) -> Result<Observation, String> {
+    async fn look_up(&self, pair: &Judged) -> Result<Looked, String> {
         let (user, external_id) = (pair.row.user.id, pair.external_id.as_str());
         let desired: &Desired = pair.desired.as_ref().ok_or_else(|| "the rules give no account".to_owned())?;
         let way = self.way.as_ref().map_err(Clone::clone)?;
         let cx = self.context(way);
         let looked = match &self.listing {
-            Listed::Complete(listing) => listing.observe(cx, user, external_id, desired).await,
+            Listed::Complete(listing) => {
+                let observation = listing.observe(cx, user, external_id, desired).await;
+                observation.map(|observation| Looked { observation, lessons: Vec::new() })
+            }
             Listed::NotAsked | Listed::Impossible => perform::lookup(cx, user, external_id, desired).await,
         };
         looked.map_err(|failure| failure.detail)
@@ -142,12 +147,12 @@ impl<'a> Observer<'a> {
         if self.introduced || (fresh && !unproven) {
             return Ok(Ok(()));
         }
-        let lessons = match perform::introduce(self.context(&way), &*self.engine.parts.entropy).await {
-            Ok(lessons) => lessons,
-            Err(failure) => return Ok(Err(failure.detail)),
-        };
+        let report = perform::test_connection(self.context(&way), &*self.engine.parts.entropy).await;
+        self.learn(&report.lessons).await?;
+        if let Some(failure) = report.failure {
+            return Ok(Err(failure.detail));
+        }
         self.introduced = true;
-        self.learn(&lessons).await?;
         Ok(Ok(()))
     }
 
@@ -168,7 +173,7 @@ impl<'a> Observer<'a> {
         let step = format!("reading the list of {}", self.app.spec.name);
         watcher.progress(Progress { step, done: 0, total: 0 });
         self.listing = match perform::listing(self.context(&way)).await {
-            Ok(listing) if listing.is_complete() => Listed::Complete(listing),
+            Ok(listing) if listing.incomplete.is_none() => Listed::Complete(listing),
             Ok(_) | Err(_) => Listed::Impossible,
         };
         Ok(())

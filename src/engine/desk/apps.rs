@@ -9,6 +9,7 @@ use crate::engine::answer::{Answer, AppAnswer, Check, CheckLevel, TestAnswer};
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::Way;
 use crate::engine::perform;
+use crate::engine::perform::test::{Tried, Verdict};
 use crate::id::AppName;
 
 impl Engine {
@@ -62,7 +63,7 @@ impl Engine {
         if let Some(learned) = perform::absorb(&record.learned, app.spec.digest, &report.lessons) {
             self.parts.store.learn(&app.spec.name, learned).await?;
         }
-        Ok(report.checks)
+        Ok(report.tried.into_iter().map(tried).collect())
     }
 
     /// What a conversation with an app needs.
@@ -134,4 +135,13 @@ fn learned_words(learned: &Learned) -> Vec<String> {
     }
     words.extend(learned.dead_patch_paths.iter().map(|path| format!("accepts but ignores a PATCH of {path}")));
     words
+}
+
+fn tried(tried: Tried) -> Check {
+    let level = match tried.verdict {
+        Verdict::Good => CheckLevel::Good,
+        Verdict::Note => CheckLevel::Note,
+        Verdict::Bad => CheckLevel::Bad,
+    };
+    Check { subject: tried.about, level, finding: tried.sentence }
 }

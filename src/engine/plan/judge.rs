@@ -11,7 +11,7 @@ use crate::provision::account::{Presence, external_id};
 use crate::provision::desired::Desired;
 use crate::provision::guard::finding::{Finding, FindingKind};
 use crate::provision::leaving::{Access, Leaving, highest_app_role};
-use crate::rules::{Evaluated, RuleFault, Rules, Subject};
+use crate::rules::{Evaluated, RuleError, RuleFault, Rules, Subject};
 use crate::store::query::PairRow;
 
 /// What the rules say of one pair.
@@ -138,7 +138,7 @@ fn evaluate(
         overrides,
     };
     match rules.evaluate(&subject) {
-        Err(fault) if fault.is_fuse() => rules.evaluate_patiently(&subject),
-        other => other,
+        Err(RuleError::Fuse(_)) => rules.evaluate_patiently(&subject),
+        other => other.map_err(RuleError::into_fault),
     }
 }
