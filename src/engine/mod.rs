@@ -1,1 +1,3 @@
-//! (to come)
+//! The engine: plan, push, observe, record, decide.
+
+pub mod perform;
