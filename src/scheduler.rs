@@ -102,7 +102,11 @@ impl Engine {
     }
 
     /// One round. Returns how long to wait unless kicked.
-    async fn look_again(&self, name: &crate::id::AppName, next_cycle: &mut Option<Timestamp>) -> Result<Span, EngineError> {
+    async fn look_again(
+        &self,
+        name: &crate::id::AppName,
+        next_cycle: &mut Option<Timestamp>,
+    ) -> Result<Span, EngineError> {
         let active = self.active().await?;
         let Some(app) = active.apps.get(name) else { return Ok(LOOK_AGAIN_MAX) };
         let now = self.parts.clock.now();

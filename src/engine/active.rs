@@ -111,7 +111,9 @@ impl Engine {
     pub async fn active_or_none_yet(&self) -> Result<Arc<Active>, EngineError> {
         let active = self.active().await?;
         if active.revision.is_none() {
-            return Err(EngineError::Invalid("no revision is active yet; `usher apply` makes the workspace's files active".to_owned()));
+            return Err(EngineError::Invalid(
+                "no revision is active yet; `usher apply` makes the workspace's files active".to_owned(),
+            ));
         }
         Ok(active)
     }

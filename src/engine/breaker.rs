@@ -36,7 +36,9 @@ impl Breaker {
     /// Takes an outcome into account.
     pub fn saw(&mut self, outcome: &Outcome) {
         let failure: Option<&Failure> = match outcome {
-            Outcome::Retry { failure, .. } | Outcome::Unknown { failure, .. } | Outcome::Failed(failure) => Some(failure),
+            Outcome::Retry { failure, .. } | Outcome::Unknown { failure, .. } | Outcome::Failed(failure) => {
+                Some(failure)
+            }
             Outcome::Succeeded(_) | Outcome::Conflict(_) | Outcome::Lost(_) => None,
             Outcome::Void { .. } => return,
         };

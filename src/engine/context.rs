@@ -89,7 +89,10 @@ impl Engine {
         let identity = parts.store.identity().await?.ok_or_else(none)?;
         let verifying = parts.store.recover(parts.clock.now()).await?;
         if verifying > 0 {
-            tracing::info!(verifying, "events whose outcome a crash left open are looked up before anything is sent again");
+            tracing::info!(
+                verifying,
+                "events whose outcome a crash left open are looked up before anything is sent again"
+            );
         }
         let engine = Arc::new(Self {
             parts,

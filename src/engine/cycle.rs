@@ -137,7 +137,8 @@ impl<'a> Cycle<'a> {
                 let marks = store.dirty(name, PAGE_PAIRS).await?;
                 let marks: Vec<_> =
                     marks.into_iter().filter(|mark| !leavers_only || mark.urgency == Urgency::Leaver).collect();
-                let causes: BTreeMap<UserId, Cause> = marks.iter().map(|mark| (mark.user, mark.cause.clone())).collect();
+                let causes: BTreeMap<UserId, Cause> =
+                    marks.iter().map(|mark| (mark.user, mark.cause.clone())).collect();
                 let rows = store.pairs(name, marks.iter().map(|mark| mark.user).collect()).await?;
                 let causes = rows.iter().map(|row| causes[&row.user.id].clone()).collect();
                 (rows, causes)

@@ -189,11 +189,13 @@ impl<'a> Observer<'a> {
         let wanting: Vec<(String, UserId, bool)> = entitled
             .filter_map(|pair| {
                 let name = pair.desired.as_ref()?.user_name()?;
-                let has_it = pair.row.account.is_ours() && pair.row.account.user_name().is_some_and(|old| fold_name(old) == fold_name(name));
+                let has_it = pair.row.account.is_ours()
+                    && pair.row.account.user_name().is_some_and(|old| fold_name(old) == fold_name(name));
                 Some((fold_name(name), pair.row.user.id, has_it))
             })
             .collect();
-        let asked: Vec<String> = wanting.iter().filter(|(_, _, has_it)| !has_it).map(|(name, _, _)| name.clone()).collect();
+        let asked: Vec<String> =
+            wanting.iter().filter(|(_, _, has_it)| !has_it).map(|(name, _, _)| name.clone()).collect();
         if !asked.is_empty() {
             let known = self.engine.parts.store.owners_by_name(&self.app.spec.name, asked.clone()).await?;
             for (name, owner) in asked.into_iter().zip(known) {

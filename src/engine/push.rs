@@ -65,7 +65,11 @@ impl Engine {
     ///
     /// # Errors
     /// If the store fails. An app that can't be reached is no error: its events wait.
-    pub async fn push(&self, app: &Arc<ActiveApp>, stop: &(dyn Fn() -> bool + Send + Sync)) -> Result<Pushed, EngineError> {
+    pub async fn push(
+        &self,
+        app: &Arc<ActiveApp>,
+        stop: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<Pushed, EngineError> {
         let lane = self.lanes.of(&app.spec.name);
         let _one = lane.pushing.lock().await;
         let record = self.parts.store.app(&app.spec.name).await?;

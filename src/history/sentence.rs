@@ -72,7 +72,9 @@ pub fn story(event: &Event, entries: &[Entry]) -> Vec<String> {
 
 fn fact(fact: &Fact) -> String {
     match fact {
-        Fact::Planned { plan, payload, status, .. } => format!("planned by {plan}, payload {}, {status}", payload.short()),
+        Fact::Planned { plan, payload, status, .. } => {
+            format!("planned by {plan}, payload {}, {status}", payload.short())
+        }
         Fact::Decided(decision) => {
             let word = match decision.ruling {
                 Ruling::Approve => "approved",
@@ -92,7 +94,11 @@ fn fact(fact: &Fact) -> String {
                     format!("{} {} → {answer} in {} ms", exchange.method, exchange.path, exchange.millis)
                 })
                 .collect();
-            if sent.is_empty() { format!("attempt {attempt}: nothing was sent") } else { format!("attempt {attempt}: {}", sent.join("; ")) }
+            if sent.is_empty() {
+                format!("attempt {attempt}: nothing was sent")
+            } else {
+                format!("attempt {attempt}: {}", sent.join("; "))
+            }
         }
         Fact::Stepped { status, detail, .. } if detail.is_empty() => status.to_string(),
         Fact::Stepped { status, detail, .. } => format!("{status}: {detail}"),

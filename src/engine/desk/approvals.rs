@@ -26,7 +26,14 @@ impl Engine {
     async fn pending(&self, app: Option<AppName>, limit: usize) -> Result<Vec<Event>, EngineError> {
         let (mut events, mut before) = (Vec::new(), None);
         loop {
-            let query = EventQuery { app: app.clone(), statuses: vec![StatusKind::Pending], open: true, before, limit, ..EventQuery::default() };
+            let query = EventQuery {
+                app: app.clone(),
+                statuses: vec![StatusKind::Pending],
+                open: true,
+                before,
+                limit,
+                ..EventQuery::default()
+            };
             let page = self.parts.store.events(query).await?;
             events.extend(page.items);
             before = page.next;
@@ -60,7 +67,9 @@ impl Engine {
             }
         }
         if chosen.is_empty() {
-            return Err(EngineError::Invalid("nothing is pending there; `usher approvals list` shows what waits".to_owned()));
+            return Err(EngineError::Invalid(
+                "nothing is pending there; `usher approvals list` shows what waits".to_owned(),
+            ));
         }
         Ok(chosen)
     }
@@ -80,7 +89,11 @@ impl Engine {
         for event in &events {
             let is_own = self.is_own(actor, event).await?;
             if let Some(refused) = refuse_own(is_own && approve, four_eyes, &comment) {
-                answers.push(DecisionAnswer { event: event.id, label: event.operation.label.clone(), refused: Some(refused) });
+                answers.push(DecisionAnswer {
+                    event: event.id,
+                    label: event.operation.label.clone(),
+                    refused: Some(refused),
+                });
             } else if is_own {
                 own.push((event.id, event.payload));
             } else {
@@ -117,9 +130,14 @@ impl Engine {
         }
         let requester: Option<OperatorId> = match &event.cause {
             Cause::Operator(operator) => Some(*operator),
-            Cause::Import(id) => {
-                self.parts.store.imports(1_000).await?.into_iter().find(|import| import.id == *id).map(|import| import.operator)
-            }
+            Cause::Import(id) => self
+                .parts
+                .store
+                .imports(1_000)
+                .await?
+                .into_iter()
+                .find(|import| import.id == *id)
+                .map(|import| import.operator),
             Cause::Activation(number) => {
                 let revisions = self.parts.store.revisions().await?;
                 revisions.into_iter().find(|revision| revision.number == *number).map(|revision| revision.author)

@@ -55,7 +55,9 @@ impl Engine {
         lane.forget();
         let way = match lane.way(app, &*self.parts.connect) {
             Ok(way) => way,
-            Err(why) => return Ok(vec![Check { subject: "credential".to_owned(), level: CheckLevel::Bad, finding: why }]),
+            Err(why) => {
+                return Ok(vec![Check { subject: "credential".to_owned(), level: CheckLevel::Bad, finding: why }]);
+            }
         };
         let record = self.parts.store.app(&app.spec.name).await?;
         let cx = self.conversation(app, &way, &record.learned);
@@ -126,7 +128,9 @@ fn learned_words(learned: &Learned) -> Vec<String> {
     for (attribute, probe) in &learned.filters {
         words.push(match probe {
             FilterProbe::Works => format!("the filter on {attribute} works"),
-            FilterProbe::HalfProven => format!("the filter on {attribute} finds nothing for a random value; a hit is still to be seen"),
+            FilterProbe::HalfProven => {
+                format!("the filter on {attribute} finds nothing for a random value; a hit is still to be seen")
+            }
             FilterProbe::Fails(why) => format!("the filter on {attribute} is not used: {why}"),
         });
     }

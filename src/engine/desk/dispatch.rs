@@ -35,9 +35,7 @@ impl Engine {
             Command::RevisionShow { number } => self.revision_show(number).await,
             Command::Rollback { number, comment } => self.rollback(actor, number, comment, watcher).await,
             Command::Plan { app, user, draft } => self.plan(app.as_ref(), user.as_ref(), draft, watcher).await,
-            Command::Sync { app, plan, workspace } => {
-                self.sync(actor, app.as_ref(), plan, workspace, watcher).await
-            }
+            Command::Sync { app, plan, workspace } => self.sync(actor, app.as_ref(), plan, workspace, watcher).await,
             Command::Approvals { app, limit } => self.approvals(app, limit).await,
             Command::Decide { events, batches, all, app, approve, comment } => {
                 let chosen = self.choose(events, &batches, all, app).await?;

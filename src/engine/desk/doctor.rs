@@ -38,16 +38,24 @@ impl Engine {
         let verified = self.parts.store.verify().await?;
         Ok(if verified.problems.is_empty() {
             let head = verified.head;
-            let found = format!("{} users, {} accounts, {} events; the chain of {} entries is whole", head.users, head.accounts, head.events, head.sequence);
+            let found = format!(
+                "{} users, {} accounts, {} events; the chain of {} entries is whole",
+                head.users, head.accounts, head.events, head.sequence
+            );
             check("store", CheckLevel::Good, found)
         } else {
-            check("store", CheckLevel::Bad, format!("{}; restore a backup with `usher store restore`", verified.problems.join("; ")))
+            check(
+                "store",
+                CheckLevel::Bad,
+                format!("{}; restore a backup with `usher store restore`", verified.problems.join("; ")),
+            )
         })
     }
 
     async fn check_operators(&self) -> Result<Check, EngineError> {
         let operators = self.parts.store.operators().await?;
-        let deciders = operators.iter().filter(|operator| !operator.disabled && operator.role >= Role::Approver).count();
+        let deciders =
+            operators.iter().filter(|operator| !operator.disabled && operator.role >= Role::Approver).count();
         let four_eyes = self.identity().await?.four_eyes;
         Ok(match (four_eyes, deciders) {
             (_, 0) => check("approvers", CheckLevel::Bad, "nobody can decide; `usher operators add NAME --role approver`".to_owned()),
@@ -65,14 +73,22 @@ impl Engine {
 
     async fn check_draft(&self, workspace: Option<Bundle>) -> Result<Check, EngineError> {
         let Some(revision) = self.parts.store.active_revision().await? else {
-            return Ok(check("revision", CheckLevel::Note, "none is active yet; `usher apply` makes the workspace's files active".to_owned()));
+            return Ok(check(
+                "revision",
+                CheckLevel::Note,
+                "none is active yet; `usher apply` makes the workspace's files active".to_owned(),
+            ));
         };
         let bundle = self.parts.store.bundle(revision.number).await?;
         let differing = workspace.map(|workspace| changed_files(&bundle, &workspace)).unwrap_or_default();
         Ok(if differing.is_empty() {
             check("revision", CheckLevel::Good, format!("{} is active and is what the workspace says", revision.number))
         } else {
-            let found = format!("{} is active; the workspace differs ({}): `usher plan --draft` shows what that means, `usher apply` activates it", revision.number, differing.join(", "));
+            let found = format!(
+                "{} is active; the workspace differs ({}): `usher plan --draft` shows what that means, `usher apply` activates it",
+                revision.number,
+                differing.join(", ")
+            );
             check("revision", CheckLevel::Note, found)
         })
     }
@@ -81,7 +97,12 @@ impl Engine {
     async fn check_leavers(&self) -> Result<Check, EngineError> {
         let (mut after, mut named, mut number) = (None, Vec::new(), 0_u64);
         loop {
-            let query = AccountQuery { presences: vec![Presence::Active, Presence::Kept, Presence::Unlinked], after, limit: PAGE, ..AccountQuery::default() };
+            let query = AccountQuery {
+                presences: vec![Presence::Active, Presence::Kept, Presence::Unlinked],
+                after,
+                limit: PAGE,
+                ..AccountQuery::default()
+            };
             let page = self.parts.store.accounts(query).await?;
             for account in page.items {
                 let Some(user) = self.parts.store.user(account.user).await? else { continue };
@@ -119,8 +140,10 @@ fn check_state(app: &str, state: &AppState) -> Check {
         AppState::Quarantined { since, why, next_probe, .. } => {
             check(&subject, CheckLevel::Bad, format!("in quarantine since {since}: {why}; next probe {next_probe}"))
         }
-        AppState::Disabled { since, why } => {
-            check(&subject, CheckLevel::Bad, format!("disabled, in quarantine since {since}: {why}; `usher apps resume {app}`"))
-        }
+        AppState::Disabled { since, why } => check(
+            &subject,
+            CheckLevel::Bad,
+            format!("disabled, in quarantine since {since}: {why}; `usher apps resume {app}`"),
+        ),
     }
 }

@@ -1,7 +1,7 @@
 //! The desk: one file for each kind of command. Each reads from the store, asks the rest of the engine to act, and gives an answer.
 
-pub mod apps;
 pub mod approvals;
+pub mod apps;
 pub mod dispatch;
 pub mod doctor;
 pub mod imports;

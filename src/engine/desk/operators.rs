@@ -35,11 +35,14 @@ impl Engine {
         if operators.iter().any(|operator| operator.name == name) {
             return Err(EngineError::Invalid(format!("there is an operator `{name}` already")));
         }
-        let taken = operators.iter().find(|operator| {
-            !operator.disabled && os_account.is_some() && operator.os_account == os_account
-        });
+        let taken = operators
+            .iter()
+            .find(|operator| !operator.disabled && os_account.is_some() && operator.os_account == os_account);
         if let Some(taken) = taken {
-            return Err(EngineError::Invalid(format!("that OS account is bound to the operator `{}` already", taken.name)));
+            return Err(EngineError::Invalid(format!(
+                "that OS account is bound to the operator `{}` already",
+                taken.name
+            )));
         }
         let user = match user {
             Some(user) => Some(self.find_user(user).await?.id),

@@ -27,7 +27,12 @@ impl Engine {
         Ok(Answer::Done(format!("{label} is looked up in {app} again with the next plan; what is found may be linked")))
     }
 
-    pub(super) async fn disassociate(&self, actor: &Actor, user: &UserRef, app: &AppName) -> Result<Answer, EngineError> {
+    pub(super) async fn disassociate(
+        &self,
+        actor: &Actor,
+        user: &UserRef,
+        app: &AppName,
+    ) -> Result<Answer, EngineError> {
         let user = self.find_user(user).await?;
         self.parts.store.disassociate(app, user.id, actor.operator, self.parts.clock.now()).await?;
         let label = printable(&user.label());

@@ -96,7 +96,11 @@ impl Engine {
         only: Option<&AppName>,
         watcher: &dyn Watcher,
     ) -> Result<BTreeMap<AppName, AppPlan>, EngineError> {
-        let stale = |what: String| EngineError::Invalid(format!("the plan is out of date: {what}; nothing was done. Make a new one with `usher plan --out`"));
+        let stale = |what: String| {
+            EngineError::Invalid(format!(
+                "the plan is out of date: {what}; nothing was done. Make a new one with `usher plan --out`"
+            ))
+        };
         if file.draft || file.revision != active.digest {
             return Err(stale("it was made with another revision than the active one".to_owned()));
         }
@@ -107,7 +111,9 @@ impl Engine {
                 continue;
             }
             let now = self.plan_app(active.app(&name)?, plan.user, watcher).await?;
-            if now.summary.digest != plan.summary.digest || now.summary.counts.operations != plan.summary.counts.operations {
+            if now.summary.digest != plan.summary.digest
+                || now.summary.counts.operations != plan.summary.counts.operations
+            {
                 return Err(stale(format!("{name} would be planned differently now")));
             }
             plans.insert(name, plan);
@@ -192,7 +198,10 @@ impl Engine {
             let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?;
             let mut first = cycle.first_pass().await?;
             if exact.is_some_and(|plan| plan.summary.digest != first.summary.digest) {
-                return Err(EngineError::Invalid(format!("the plan for {} is out of date; nothing was done", app.spec.name)));
+                return Err(EngineError::Invalid(format!(
+                    "the plan for {} is out of date; nothing was done",
+                    app.spec.name
+                )));
             }
             let filing = async {
                 cycle.file(&mut first).await?;
@@ -257,7 +266,9 @@ impl Engine {
         let record = self.parts.store.app(&app.spec.name).await?;
         Ok(match record.state {
             AppState::Untested | AppState::Live => None,
-            AppState::Paused { by, at } => Some(format!("paused by {by} at {at}; `usher apps resume {}`", app.spec.name)),
+            AppState::Paused { by, at } => {
+                Some(format!("paused by {by} at {at}; `usher apps resume {}`", app.spec.name))
+            }
             AppState::Quarantined { since, why, .. } => {
                 if self.probe(app).await? {
                     return Ok(None);

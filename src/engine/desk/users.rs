@@ -41,8 +41,10 @@ impl Engine {
                 printable(text)
             ))),
             _ => {
-                let who: Vec<String> =
-                    found.iter().map(|user| format!("{}:{} ({})", user.source, user.key, printable(&user.label()))).collect();
+                let who: Vec<String> = found
+                    .iter()
+                    .map(|user| format!("{}:{} ({})", user.source, user.key, printable(&user.label())))
+                    .collect();
                 Err(EngineError::Invalid(format!("`{}` means several users: {}", printable(text), who.join(", "))))
             }
         }
@@ -96,7 +98,9 @@ impl Engine {
                 let what = format!("{attribute} comes from the source again");
                 (UserEdit::Lift { attribute }, what)
             }
-            Edit::Stand(standing) => (UserEdit::Stand(standing), format!("now {}", format!("{standing:?}").to_lowercase())),
+            Edit::Stand(standing) => {
+                (UserEdit::Stand(standing), format!("now {}", format!("{standing:?}").to_lowercase()))
+            }
             Edit::Restore => (UserEdit::Restore, "stands as the source says again".to_owned()),
             Edit::Assign { app, assignment } => {
                 active.app(&app)?;
