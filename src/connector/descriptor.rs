@@ -408,9 +408,10 @@ impl Connector {
             return Some(format!("groups.mode is `none`, but groups.path is `{}`", self.groups.path));
         }
         let places = [("users.path", &users.path), ("groups.path", &self.groups.path)];
-        places.iter().find(|(_, path)| !path.is_empty() && !path.starts_with('/')).map(|(key, path)| {
-            format!("{key} is `{path}`, it must start with `/` (it is appended to the base URL)")
-        })
+        places
+            .iter()
+            .find(|(_, path)| !path.is_empty() && !path.starts_with('/'))
+            .map(|(key, path)| format!("{key} is `{path}`, it must start with `/` (it is appended to the base URL)"))
     }
 
     /// The rule for an attribute path, if there is one.

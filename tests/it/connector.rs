@@ -72,7 +72,8 @@ fn nullplatform_is_described_in_full() {
 
 #[test]
 fn an_unknown_key_is_an_error_with_line_and_column() {
-    let error = parse(&format!("{HEAD}\n[users]\nmatch_on = [\"userName\"]\nusername_chnage = \"never\"\n")).unwrap_err();
+    let error =
+        parse(&format!("{HEAD}\n[users]\nmatch_on = [\"userName\"]\nusername_chnage = \"never\"\n")).unwrap_err();
     assert!(error.starts_with("connectors/mine.toml:6:1: "), "{error}");
     assert!(error.contains("username_chnage") && error.contains("username_change"), "{error}");
 }
