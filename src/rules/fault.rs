@@ -95,7 +95,6 @@ impl RuleFault {
 
 fn evaluation_message(error: &EvalAltResult) -> String {
     match error {
-        EvalAltResult::ErrorTooManyOperations(_) => Hit::Operations.to_string(),
         EvalAltResult::ErrorStackOverflow(_) => {
             format!("functions call each other more than {} levels deep", sandbox::CALL_LEVELS_MAX)
         }

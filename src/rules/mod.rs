@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod example;
 pub mod fault;
 pub mod load;
+mod machine;
 mod person;
 pub mod sandbox;
 mod shape;

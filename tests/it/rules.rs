@@ -111,7 +111,7 @@ fn an_account_map_becomes_flat_paths() {
 #[test]
 fn hostile_scripts_end_with_a_fault_on_a_two_mebibyte_stack() {
     on_two_mebibytes(|| {
-        for (what, source) in hostile() {
+        for (what, source) in hostile().into_iter().chain(deepest()) {
             let started = std::time::Instant::now();
             let fault = match compile(&source) {
                 Err(fault) => format!("compile: {fault}"),
@@ -175,13 +175,35 @@ fn hostile() -> Vec<(&'static str, String)> {
         ("print", in_account("print(\"x\"); #{}".into())),
         ("import", in_account("import \"x\" as x; #{}".into())),
         ("recursive closure arg", "fn f(x) { [1].map(|y| f(y)) } fn account(user) { f(1) }".into()),
-        ("deep recursion", format!("fn f(x) {{ {}f(x+1){} }} fn account(user) {{ f(1) }}", "[".repeat(10), "]".repeat(10))),
-        ("deep chain recursion", format!("fn f(x) {{ f(x+1){} }} fn account(user) {{ f(1) }}", "+1".repeat(30))),
-        ("deep blocks recursion", format!("fn f(x) {{ {} f(x+1) {} }} fn account(user) {{ f(1) }}", "if true {".repeat(8), "}".repeat(8))),
-        ("deep sort recursion", "fn f(x) { let a = [1,2]; a.sort(|p, q| { f(1); true }); a } fn account(user) { f(1) }".into()),
-        ("deep switch recursion", format!("fn f(x) {{ {} f(x+1) {} }} fn account(user) {{ f(1) }}", "switch 1 { _ => ".repeat(6), "}".repeat(6))),
-        ("deep text recursion", format!("fn f(x) {{ {} f(x+1) {} }} fn account(user) {{ f(1) }}", "`${".repeat(5), "}`".repeat(5))),
     ]
+}
+
+/// For each way to nest, the deepest that still compiles, calling itself at its deepest place.
+fn deepest() -> Vec<(&'static str, String)> {
+    let ways: [(&str, &str, &str); 12] = [
+        ("lists", "[", "]"),
+        ("maps", "#{ a: ", "}"),
+        ("parentheses", "(1 + ", ")"),
+        ("sums", "", " + 1"),
+        ("ors", "", " || true"),
+        ("blocks", "if true {", "} else { 1 }"),
+        ("switches", "switch 1 { 1 => ", ", _ => 1 }"),
+        ("texts", "`${", "}`"),
+        ("loops", "while true {", "; break; }"),
+        ("callbacks", "[1].map(|y| ", ")"),
+        ("sorts", "[1, 2].sort(|p, q| ", ")"),
+        ("tries", "try {", "} catch { }"),
+    ];
+    ways.into_iter()
+        .map(|(what, open, close)| {
+            let script = |depth: usize| {
+                format!("fn f(x) {{ {} f(1) {} }} fn account(user) {{ f(1) }}", open.repeat(depth), close.repeat(depth))
+            };
+            let depth = (1..64).take_while(|depth| compile(&script(*depth)).is_ok()).last().unwrap();
+            println!("{what}: {depth}");
+            (what, script(depth))
+        })
+        .collect()
 }
 
 #[test]
