@@ -5,7 +5,7 @@ use crate::engine::perform::attempt::{Attempt, done, succeeded};
 use crate::engine::perform::find::{Effort, Filtered, Found, Marks};
 use crate::provision::guard::Cleared;
 use crate::provision::outcome::{Failure, FailureClass, Outcome};
-use crate::scim::decode::{Resource, fold};
+use crate::scim::decode::Resource;
 
 impl Attempt<'_> {
     /// Carries out a rename.
@@ -52,7 +52,7 @@ impl Attempt<'_> {
         let replacement = match hits.as_slice() {
             [] => match self.talk.get(old).await {
                 // The account kept its id after all.
-                Ok(Some(account)) if self.has_new_name(&account) => {
+                Ok(Some(account)) if self.bears_sent_name(&account) => {
                     return succeeded(Some(old.to_owned()), "the account kept its id");
                 }
                 Ok(_) => return self.unknown(failure),
@@ -106,9 +106,5 @@ impl Attempt<'_> {
             }
             Err(failure) => Err(self.again(failure)),
         }
-    }
-
-    fn has_new_name(&self, account: &Resource) -> bool {
-        account.user_name.as_deref().is_some_and(|name| fold(name) == fold(&self.sent_user_name()))
     }
 }
