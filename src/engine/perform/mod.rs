@@ -28,6 +28,7 @@ pub use context::{Context, Owners};
 pub use lesson::{Lesson, absorb};
 pub use observe::lookup;
 pub use probe::probe_filters;
+pub use rename::is_retired;
 pub use run::{Performed, perform};
 pub use test::{TestReport, test_connection};
 pub use throttle::Throttle;

@@ -2,6 +2,8 @@
 
 use crate::connector::descriptor::UsernameChange;
 use crate::engine::perform::attempt::{Attempt, done, succeeded};
+use crate::engine::perform::context::Context;
+use crate::engine::perform::conversation::Conversation;
 use crate::engine::perform::find::{Effort, Filtered, Found, Marks};
 use crate::provision::guard::Cleared;
 use crate::provision::outcome::{Failure, FailureClass, Outcome};
@@ -107,4 +109,13 @@ impl Attempt<'_> {
             Err(failure) => Err(self.again(failure)),
         }
     }
+}
+
+/// Whether an account that a rename replaced is gone or inactive: asked until it is, then it is no longer *retired*.
+///
+/// # Errors
+/// A [`Failure`] if the target does not tell.
+pub async fn is_retired(cx: Context<'_>, remote_id: &str) -> Result<bool, Failure> {
+    let account = Conversation::new(cx).get(remote_id).await?;
+    Ok(account.is_none_or(|account| account.active == Some(false)))
 }

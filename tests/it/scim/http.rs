@@ -146,6 +146,23 @@ async fn connections_are_used_again() {
 }
 
 #[tokio::test]
+async fn a_connection_that_the_target_closed_is_replaced_and_nothing_is_sent_twice() {
+    let connections = Arc::new(AtomicUsize::new(0));
+    let address = raw(b"HTTP/1.1 204 No Content\r\n\r\n", connections.clone()).await;
+    let target = target(address);
+    let mut answered = 0;
+    for _ in 0..5 {
+        match target.send(request(Method::Post, "/Users", Some("{}"))).await {
+            Ok(_) => answered += 1,
+            // The close crossed with the request: whether it arrived is for a look to tell.
+            Err(error) => assert!(matches!(error, TransportError::Unknown(_)), "{error}"),
+        }
+    }
+    assert!(answered >= 1);
+    assert!(connections.load(Ordering::SeqCst) <= 5);
+}
+
+#[tokio::test]
 async fn retry_after_is_passed_on_and_the_token_is_not() {
     let router = Router::new().route(
         "/scim/Users",

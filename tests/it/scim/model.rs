@@ -70,6 +70,8 @@ pub(crate) struct Habits {
     /// Every PATCH is accepted and ignored.
     pub(crate) ignores_patch: bool,
     pub(crate) active_as_text: bool,
+    /// A changed userName makes the account invalid and a new one appear.
+    pub(crate) replaces: bool,
     /// startIndex and count are ignored: always the first rows.
     pub(crate) pages_repeat: bool,
     pub(crate) total_results: Option<u64>,
@@ -87,6 +89,7 @@ impl Default for Habits {
             ignores_paths: false,
             ignores_patch: false,
             active_as_text: false,
+            replaces: false,
             pages_repeat: false,
             total_results: None,
             echo: true,
@@ -178,6 +181,16 @@ impl Model {
                 account["meta"] = state.accounts[&id]["meta"].clone();
                 state.accounts.insert(id.clone(), account);
                 (200, self.shown(&state.accounts[&id]))
+            }
+            (Method::Patch, Some(id)) if self.habits.replaces => {
+                let mut replacement = state.accounts[&id].clone();
+                state.accounts.get_mut(&id).unwrap()["active"] = json!(false);
+                self.patch(&mut replacement, &body);
+                state.next_id += 1;
+                let new = format!("id-{}", state.next_id);
+                replacement["id"] = json!(new);
+                state.accounts.insert(new, replacement);
+                (204, Json::Null)
             }
             (Method::Patch, Some(id)) => {
                 self.patch(state.accounts.get_mut(&id).unwrap(), &body);

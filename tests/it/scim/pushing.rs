@@ -470,3 +470,147 @@ async fn a_conversation_can_be_spawned() {
     let mut stage = Stage::create(Habits::default());
     sendable(stage.verify(Span::from_secs(1))).await;
 }
+
+fn renaming() -> Stage {
+    let habits = habits(|habits| habits.replaces = true);
+    let mut stage = Stage::on_account(Kind::Rename, habits, "[users]\nusername_change = \"replaces\"\n");
+    stage.changes(&[("userName", Some("ann@example.com"), Some("ann.b@example.com"))]);
+    stage.event.operation.user_name = "ann.b@example.com".to_owned();
+    stage
+}
+
+#[tokio::test]
+async fn a_rename_that_replaces_links_the_new_account_and_reads_the_old_one() {
+    let mut stage = renaming();
+    let performed = stage.perform().await;
+    let done = done(&performed);
+    assert_eq!((done.remote_id.as_deref(), done.replaced.as_deref()), (Some("id-2"), Some("id-1")));
+    assert!(done.note.contains("inactive"));
+    assert!(usher::engine::perform::is_retired(stage.context(), "id-1").await.unwrap());
+    assert!(!usher::engine::perform::is_retired(stage.context(), "id-2").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_rename_that_replaces_is_found_out_after_a_lost_answer() {
+    let mut stage = renaming();
+    stage.model.fault(Method::Patch, Fault::AnswerLost);
+    assert!(is_unknown(&stage.perform().await));
+    assert_eq!(done(&stage.verify(Span::from_secs(3)).await).remote_id.as_deref(), Some("id-2"));
+    let mut stage = renaming();
+    stage.model.fault(Method::Patch, Fault::RequestLost);
+    assert!(is_unknown(&stage.perform().await));
+    assert!(is_unknown(&stage.verify(Span::from_secs(3)).await));
+    retried(&stage.verify(Span::from_secs(60)).await);
+}
+
+#[tokio::test]
+async fn a_rename_that_replaces_does_not_take_an_account_that_had_the_name() {
+    let mut stage = renaming();
+    stage.model.seed(json!({ "userName": "ann.b@example.com" }), start());
+    conflict(&stage.perform().await);
+    assert_eq!(stage.model.sent("PATCH"), 0);
+}
+
+#[tokio::test]
+async fn bodies_are_what_the_connector_says() {
+    let connector = r#"
+        [users]
+        strip = "<>"
+        active_on_create = false
+        [attributes.displayName]
+        length_max = 5
+        [attributes.roles]
+        patch_path = 'roles[primary eq "True"].value'
+        fallback = [{ primary = true, value = "GUEST" }]
+    "#;
+    let admin = r#"[{ "primary": true, "value": "ADMIN" }]"#;
+    let admin: usher::directory::value::Value = serde_json::from_str(admin).unwrap();
+    let department = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+    let mut stage = Stage::new(Kind::Create, Habits::default(), connector);
+    stage.account.observation = Observation::Absent { at: start() };
+    stage.changes(&[
+        ("userName", None, Some("ann@example.com")),
+        ("displayName", None, Some("<Ann> Archer")),
+        ("name.givenName", None, Some("Ann")),
+        ("roles", None, None),
+        (department, None, Some("Sales")),
+    ]);
+    stage.event.operation.changes[3].new = Some(admin.clone());
+    done(&stage.perform().await);
+    let body = stage.model.state.lock().unwrap().bodies[0].clone();
+    assert_eq!(body["schemas"][1], department.strip_suffix(":department").unwrap());
+    assert_eq!(body[department.strip_suffix(":department").unwrap()], json!({ "department": "Sales" }));
+    assert_eq!((&body["displayName"], &body["name"]), (&json!("Ann A"), &json!({ "givenName": "Ann" })));
+    assert!(body.get("active").is_none());
+
+    for (new, sent) in [(Some(admin.clone()), "ADMIN"), (None, "GUEST")] {
+        let mut stage = Stage::on_account(Kind::Update, Habits::default(), connector);
+        stage.learned.proven_patch_paths.insert("roles".to_owned());
+        stage.changes(&[("roles", None, None)]);
+        stage.event.operation.changes[0].new = new;
+        done(&stage.perform().await);
+        let operation = stage.model.state.lock().unwrap().bodies[0]["Operations"][0].clone();
+        let path = r#"roles[primary eq "True"].value"#;
+        assert_eq!(operation, json!({ "op": "replace", "path": path, "value": sent }));
+    }
+}
+
+#[tokio::test]
+async fn without_paths_everything_is_one_object_and_removals_keep_theirs() {
+    let mut stage = Stage::on_account(Kind::Update, Habits::default(), "[users]\npatch_style = \"no_path\"\n");
+    stage.changes(&[("displayName", Some("Ann"), Some("Anna")), ("title", Some("set by hand"), None)]);
+    done(&stage.perform().await);
+    let operations = stage.model.state.lock().unwrap().bodies[0]["Operations"].clone();
+    let expected =
+        json!([{ "op": "replace", "value": { "displayName": "Anna" } }, { "op": "remove", "path": "title" }]);
+    assert_eq!(operations, expected);
+}
+
+#[tokio::test]
+async fn every_fault_at_every_request_ends_with_one_account_or_a_reason() {
+    let faults = [
+        Fault::NotSent,
+        Fault::RequestLost,
+        Fault::AnswerLost,
+        Fault::Instead(503, String::new()),
+        Fault::After(503, String::new()),
+        Fault::After(500, "<html>".to_owned()),
+        Fault::Instead(429, String::new()),
+        Fault::After(201, "<html>".to_owned()),
+        Fault::After(202, String::new()),
+    ];
+    let reads = [None, Some(Fault::NotSent), Some(Fault::RequestLost), Some(Fault::Instead(500, String::new()))];
+    for fault in &faults {
+        for read in &reads {
+            for keeps_external_id in [true, false] {
+                let mut stage = Stage::create(habits(|habits| habits.keeps_external_id = keeps_external_id));
+                stage.model.fault(Method::Post, fault.clone());
+                if let Some(read) = read {
+                    stage.model.fault(Method::Get, read.clone());
+                }
+                let rounds = until_done(&mut stage).await;
+                assert!(rounds <= 5, "{fault:?} {read:?}");
+                assert_eq!(stage.model.len(), 1, "{fault:?} {read:?} {keeps_external_id}");
+            }
+        }
+    }
+}
+
+/// Plays the pusher: attempts and looks until the event succeeds. Returns how many it took.
+async fn until_done(stage: &mut Stage) -> usize {
+    let mut performed = stage.perform().await;
+    for round in 1..10 {
+        match performed.outcome {
+            Outcome::Succeeded(_) => return round,
+            Outcome::Retry { failure, due } => {
+                let now = usher::clock::Clock::now(&stage.model.clock);
+                stage.model.clock.advance(Span::from_secs(due.millis_since(now) / 1000 + 1));
+                stage.retried_after(failure);
+                performed = stage.perform().await;
+            }
+            Outcome::Unknown { .. } => performed = stage.verify(Span::from_secs(3)).await,
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("never done");
+}

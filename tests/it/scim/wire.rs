@@ -65,7 +65,7 @@ proptest! {
         let body = format!("{{\"x\":{},\"password\": \"{secret}\"}}", serde_json::Value::from(before.clone()));
         prop_assume!(!before.contains(&secret));
         prop_assert!(!redact(body.as_bytes()).contains(&secret));
-        let header = format!("{} Authorization: Bearer {secret} rest", before);
+        let header = format!("{before} Authorization: Bearer {secret} rest");
         prop_assert!(!redact(header.as_bytes()).contains(&secret));
     }
 }
