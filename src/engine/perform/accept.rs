@@ -10,7 +10,7 @@ use crate::scim::decode::{Resource, fold};
 use crate::scim::encode;
 
 /// How far the target's clock may be from ours, and its times rounded, when an account's age is compared with the intent.
-const CLOCK_SKEW_MAX: Span = Span::from_secs(60);
+pub const CLOCK_SKEW_MAX: Span = Span::from_secs(60);
 
 /// What speaks for a hit that does not bear our externalId.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod context;
 pub mod conversation;
 pub mod create;
+pub mod discover;
 pub mod find;
 pub mod leave;
 pub mod lesson;
@@ -25,8 +26,9 @@ pub mod verify;
 pub mod whole_list;
 
 pub use context::{Context, Owners};
+pub use discover::first_contact;
 pub use lesson::{Lesson, absorb};
-pub use observe::lookup;
+pub use observe::{Looked, lookup};
 pub use probe::probe_filters;
 pub use rename::is_retired;
 pub use run::{Performed, perform};

@@ -6,7 +6,7 @@ use serde_json::json;
 use usher::connector::capability::{FilterProbe, Learned};
 use usher::directory::value::Value;
 use usher::engine::perform::{
-    Lesson, TestReport, Throttle, absorb, listing, lookup, probe_filters, test::Verdict, test_connection,
+    Lesson, TestReport, Throttle, absorb, first_contact, listing, lookup, probe_filters, test::Verdict, test_connection,
 };
 use usher::entropy::SeededEntropy;
 use usher::provision::account::Observation;
@@ -198,4 +198,26 @@ fn the_rate_starts_at_ten_with_a_burst_of_twenty_and_halves_on_too_many() {
     }
     assert_eq!(throttle.rate(), Some(50.0));
     assert_eq!(Throttle::new(&super::model::spec("", "http://127.0.0.1:9")).rate(), None);
+}
+
+#[tokio::test]
+async fn discovery_narrows_what_the_connector_says_and_is_told() {
+    let mut stage = empty(Habits::default());
+    let config = r#"{"patch":{"supported":"false"},"filter":{"supported":false,"maxResults":1},"unknown":[]}"#;
+    stage.learned = Learned::default();
+    stage.spec.connector.paging.page_size = 2;
+    // The sample and two probes are read first.
+    for _ in 0..3 {
+        stage.model.fault(Method::Get, Fault::Instead(200, r#"{"totalResults":0}"#.to_owned()));
+    }
+    stage.model.fault(Method::Get, Fault::Instead(200, config.to_owned()));
+    stage
+        .model
+        .fault(Method::Get, Fault::Instead(200, r#"[{"name":"User","endpoint":"https://other/Persons"}]"#.to_owned()));
+    let lessons = first_contact(stage.context(), &SeededEntropy::new(5)).await.unwrap();
+    stage.learned = absorb(&stage.learned, stage.spec.digest, &lessons).unwrap();
+    assert_eq!((stage.learned.patch_supported, stage.learned.results_max), (Some(false), Some(1)));
+    assert!(stage.learned.remarks.iter().any(|remark| remark.contains("https://other/Persons")));
+    assert_eq!(stage.context().page_size(), 1);
+    assert_eq!(absorb(&stage.learned, stage.spec.digest, &lessons), None);
 }

@@ -497,6 +497,10 @@ async fn a_rename_that_replaces_is_found_out_after_a_lost_answer() {
     assert!(is_unknown(&stage.perform().await));
     assert_eq!(done(&stage.verify(Span::from_secs(3)).await).remote_id.as_deref(), Some("id-2"));
     let mut stage = renaming();
+    stage.model.fault(Method::Patch, Fault::After(503, String::new()));
+    assert!(is_unknown(&stage.perform().await));
+    assert_eq!(done(&stage.verify(Span::from_secs(3)).await).remote_id.as_deref(), Some("id-2"));
+    let mut stage = renaming();
     stage.model.fault(Method::Patch, Fault::RequestLost);
     assert!(is_unknown(&stage.perform().await));
     assert!(is_unknown(&stage.verify(Span::from_secs(3)).await));
@@ -508,6 +512,9 @@ async fn a_rename_that_replaces_does_not_take_an_account_that_had_the_name() {
     let mut stage = renaming();
     stage.model.seed(json!({ "userName": "ann.b@example.com" }), start());
     conflict(&stage.perform().await);
+    // Nor after a crash before anything was looked up.
+    stage.model.clock.advance(Span::from_hours(1));
+    conflict(&stage.verify(Span::from_secs(60)).await);
     assert_eq!(stage.model.sent("PATCH"), 0);
 }
 
