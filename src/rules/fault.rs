@@ -46,7 +46,7 @@ impl RuleFault {
         Self {
             file: file.to_owned(),
             line: position.line().unwrap_or(0),
-            column: position.position().unwrap_or(0),
+            column: position.position().unwrap_or(usize::from(position.line().is_some())),
             message: message.into(),
         }
     }
