@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use usher::clock::{Clock, ManualClock, Timestamp};
+use usher::clock::{ManualClock, Timestamp};
 use usher::directory::source::{Missing, Source};
 use usher::directory::user::{Standing, User};
 use usher::directory::value::Value;
@@ -62,6 +62,16 @@ fn a_changed_row_is_reduced_to_what_differs_and_losses_are_named() {
     assert_eq!(difference.row.attributes.keys().collect::<Vec<_>>(), ["title"]);
     assert_eq!(difference.row.groups, None);
     assert_eq!((difference.lost, difference.emptied), (vec!["role:dev".to_owned()], vec!["title".to_owned()]));
+}
+
+#[test]
+fn a_delta_with_some_group_entries_says_nothing_about_the_other_groups() {
+    let user = User { groups: ["blue", "green", "red"].map(str::to_owned).into(), ..someone() };
+    let known = BTreeSet::from(["green".to_owned(), "yellow".to_owned()]);
+    let groups = Some(BTreeSet::from(["yellow".to_owned()]));
+    let mut row = SourceRow { key: "1".to_owned(), groups, ..SourceRow::default() };
+    intake::compare::keep_other_groups(&user, &mut row, &known);
+    assert_eq!(row.groups.unwrap().into_iter().collect::<Vec<_>>(), ["blue", "red", "yellow"]);
 }
 
 #[test]
