@@ -97,7 +97,6 @@ impl Store for MemoryStore {
         Ok(())
     }
     async fn apply_import(&self, id: ImportId, apps: Vec<AppName>, limit: usize, at: Timestamp) -> StoreResult<bool> {
-        tokio::task::yield_now().await;
         let mut shelf = self.0.lock().unwrap();
         let (import, staged) = shelf.imports[&id].clone();
         let ImportState::Committed { applied } = import.state else { return Ok(true) };
