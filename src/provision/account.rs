@@ -1,13 +1,13 @@
 //! The ledger entry of a pair (user × app): what we own there, what we last pushed, and what lookups said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::directory::value::Value;
-use crate::id::{AppName, EventId, UserId};
+use crate::id::{AppName, EventId, InstanceId, UserId};
 
 /// How the account came to be ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,6 +161,8 @@ pub struct Account {
     pub remote_id: Option<String>,
     /// What we last pushed (or, after a link, found), by attribute path.
     pub pushed: BTreeMap<String, Value>,
+    /// Paths of `pushed` whose values were found at link time and never written by us.
+    pub found: BTreeSet<String>,
     /// Rises with every filed event; an event of an older generation can't begin.
     pub generation: u64,
     /// The one open event, if there is one.
@@ -192,6 +194,7 @@ impl Account {
             origin: None,
             remote_id: None,
             pushed: BTreeMap::new(),
+            found: BTreeSet::new(),
             generation: 0,
             open_event: None,
             last_event: None,
@@ -215,4 +218,9 @@ impl Account {
     pub fn user_name(&self) -> Option<&str> {
         self.pushed.get("userName").and_then(Value::as_text)
     }
+}
+
+/// The engine's externalId for a user: `<instance>:<user uuid>`. Never a bare number, never guessable from the directory.
+pub fn external_id(instance: InstanceId, user: UserId) -> String {
+    format!("{}:{}", instance.0.simple(), user.0.hyphenated())
 }

@@ -10,6 +10,7 @@ pub mod edge;
 pub mod entry;
 pub mod event;
 pub mod guard;
+pub mod leaving;
 pub mod operation;
 pub mod outcome;
 pub mod plan;

@@ -137,7 +137,7 @@ impl Operation {
         let mut hasher = Hasher::new();
         self.content(&mut hasher);
         hasher.text(base_url_origin).value(&connector).number(self.generation);
-        for finding in findings {
+        for finding in findings.iter().filter(|finding| !finding.kind.is_about_the_plan()) {
             hasher.value(&finding.kind).text(&finding.detail);
         }
         hasher.finish()

@@ -90,6 +90,11 @@ pub enum SkipReason {
         /// What, in words.
         why: String,
     },
+    /// The rules no longer name these attributes: the target's values stay, the ledger forgets them.
+    Released {
+        /// The attribute paths.
+        paths: Vec<String>,
+    },
     /// The app keeps some wanted attribute changes unsent (adopted account, `observe` or `fill`).
     LeftAlone {
         /// The attribute paths.
@@ -117,6 +122,8 @@ pub struct PlanPage {
     pub skipped: Vec<Skipped>,
     /// Pairs in their desired state, with the basis to remember; those whose basis is unchanged are not listed.
     pub quiet: Vec<(UserId, Digest)>,
+    /// Attribute paths that the ledger forgets (released by the rules), per pair.
+    pub released: Vec<(UserId, Vec<String>)>,
     /// Pairs frozen by the policy `nothing`.
     pub kept: Vec<UserId>,
     /// All pairs of the page: their dirty marks are cleared by filing it.

@@ -1,1 +1,202 @@
-//! (to come)
+//! The checks: one small function each, over one operation. Each adds findings; none decides.
+
+use std::collections::BTreeSet;
+
+use crate::connector::app::AppSpec;
+use crate::directory::user::User;
+use crate::directory::value::Value;
+use crate::id::UserId;
+use crate::provision::account::Account;
+use crate::provision::desired::Desired;
+use crate::provision::guard::finding::{Finding, FindingKind};
+use crate::provision::operation::{Kind, Operation};
+
+/// What the checks look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The app.
+    pub app: &'a AppSpec,
+    /// The user.
+    pub user: &'a User,
+    /// The user's roles, those by condition included.
+    pub roles: &'a BTreeSet<String>,
+    /// The ledger entry.
+    pub account: &'a Account,
+    /// What the rules want; `None` for leavers.
+    pub desired: Option<&'a Desired>,
+    /// The operation.
+    pub operation: &'a Operation,
+    /// Who else wants or has the userName.
+    pub name_owner: Option<UserId>,
+}
+
+/// All checks, in the order in which their findings are shown.
+pub fn all(subject: Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for check in [
+        required_missing,
+        value_not_allowed,
+        unsupported_attribute,
+        duplicate_user_name,
+        role_downgrade,
+        privileged,
+        protected_user,
+        approval_required,
+    ] {
+        check(subject, &mut findings);
+    }
+    findings
+}
+
+fn writes_values(operation: &Operation) -> bool {
+    matches!(operation.kind, Kind::Create | Kind::Update | Kind::Rename | Kind::Reactivate)
+}
+
+fn required_missing(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(desired) = subject.desired.filter(|_| writes_values(subject.operation)) else { return };
+    for (path, rule) in &subject.app.connector.attributes {
+        let has_value = |path: &str| desired.attributes.get(path).is_some_and(|wanted| wanted.value.is_some());
+        if rule.required && !has_value(path) && path != "active" {
+            findings.push(Finding::new(FindingKind::RequiredMissing, path.clone()));
+        }
+    }
+    if desired.user_name().is_none_or(str::is_empty) && !subject.app.connector.attributes.contains_key("userName") {
+        findings.push(Finding::new(FindingKind::RequiredMissing, "userName"));
+    }
+}
+
+fn value_not_allowed(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    if !writes_values(subject.operation) {
+        return;
+    }
+    for change in &subject.operation.changes {
+        let (Some(value), Some(rule)) = (&change.new, subject.app.connector.rule(&change.path)) else { continue };
+        for text in plain_values(value) {
+            if !rule.allowed.is_empty() && !rule.allowed.contains(&text) {
+                let detail = format!("{} is `{text}`; allowed are {}", change.path, rule.allowed.join(", "));
+                findings.push(Finding::new(FindingKind::ValueNotAllowed, detail));
+            }
+            if rule.length_max > 0 && text.chars().count() > rule.length_max as usize {
+                let detail = format!("{} is longer than {} characters", change.path, rule.length_max);
+                findings.push(Finding::new(FindingKind::ValueNotAllowed, detail));
+            }
+        }
+    }
+    let named = subject.operation.changes.iter().find(|change| change.path == "userName");
+    if let Some(name) = named.and_then(|change| change.new.as_ref()?.as_text())
+        && subject.app.connector.users.username_is_email
+        && !looks_like_email(name)
+    {
+        findings.push(Finding::new(
+            FindingKind::ValueNotAllowed,
+            format!("userName is `{name}`; an e-mail address is expected"),
+        ));
+    }
+}
+
+fn looks_like_email(text: &str) -> bool {
+    text.split_once('@')
+        .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.') && !domain.contains('@'))
+}
+
+fn unsupported_attribute(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    if !writes_values(subject.operation) {
+        return;
+    }
+    for change in &subject.operation.changes {
+        if change.new.is_some() && subject.app.connector.lacks(&change.path) {
+            findings.push(Finding::new(FindingKind::UnsupportedAttribute, change.path.clone()));
+        }
+    }
+}
+
+fn duplicate_user_name(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    let takes_name = subject.operation.kind == Kind::Create
+        || subject.operation.changes.iter().any(|change| change.path == "userName" && change.old.is_some());
+    if let Some(owner) = subject.name_owner.filter(|owner| *owner != subject.user.id && takes_name) {
+        let name = subject.desired.and_then(Desired::user_name).unwrap_or_default();
+        findings
+            .push(Finding::new(FindingKind::DuplicateUserName, format!("`{name}` is also the userName of {owner}")));
+    }
+}
+
+fn role_downgrade(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    let order = &subject.app.app.app_role_order;
+    let rank = |value: &Option<Value>| {
+        let values = value.as_ref().map(plain_values).unwrap_or_default();
+        values.iter().filter_map(|text| order.iter().position(|listed| listed == text)).max()
+    };
+    for change in subject.operation.changes.iter().filter(|_| subject.operation.kind != Kind::Create) {
+        if let (Some(old), Some(new)) = (rank(&change.old), rank(&change.new))
+            && new < old
+        {
+            findings.push(Finding::new(FindingKind::RoleDowngrade, format!("{} → {}", order[old], order[new])));
+        }
+    }
+}
+
+fn privileged(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    let listed = subject.app.connector.privileged.iter().chain(&subject.app.app.guard.privileged);
+    for (attribute, wanted) in listed.filter_map(|item| item.split_once(':')) {
+        for change in subject.operation.changes.iter().filter(|change| change.path == attribute) {
+            let has = |value: &Option<Value>| {
+                value.as_ref().is_some_and(|value| plain_values(value).iter().any(|v| v == wanted))
+            };
+            if has(&change.new) && !has(&change.old) {
+                findings.push(Finding::new(FindingKind::Privileged, format!("{attribute} {wanted}")));
+            }
+        }
+        // An adoption of an account that shows a privileged value is decided singly.
+        if subject.operation.kind == Kind::Link
+            && let crate::provision::account::Observation::ThirdParty { values, .. } = &subject.account.observation
+            && values.get(attribute).is_some_and(|value| plain_values(value).iter().any(|v| v == wanted))
+        {
+            findings.push(Finding::new(FindingKind::Privileged, format!("the account has {attribute} {wanted}")));
+        }
+    }
+}
+
+fn protected_user(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    let user = subject.user;
+    for item in &subject.app.app.guard.protected {
+        let hit = if let Some(role) = item.strip_prefix("role:") {
+            subject.roles.contains(role)
+        } else if let Some(group) = item.strip_prefix("group:") {
+            user.groups.contains(group)
+        } else if let Some((attribute, value)) = item.split_once('=') {
+            user.text(attribute) == Some(value)
+        } else {
+            *item == format!("{}:{}", user.source, user.key)
+        };
+        if hit {
+            findings.push(Finding::new(FindingKind::ProtectedUser, item.clone()));
+        }
+    }
+}
+
+fn approval_required(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    let approvals = &subject.app.app.approvals;
+    let asked = match subject.operation.kind {
+        Kind::Link => false,
+        Kind::Create => approvals.create,
+        Kind::Update => approvals.update,
+        Kind::Rename => approvals.rename,
+        Kind::Deactivate => approvals.deactivate,
+        Kind::Reactivate => approvals.reactivate,
+        Kind::Delete => approvals.delete,
+    };
+    if asked {
+        findings.push(Finding::new(FindingKind::ApprovalRequired, subject.operation.kind.word()));
+    }
+}
+
+/// The plain texts of a value: itself, its items, or the `value` of complex items (RFC 7643 section 2.4).
+fn plain_values(value: &Value) -> Vec<String> {
+    match value {
+        Value::Text(text) => vec![text.clone()],
+        Value::Integer(number) => vec![number.to_string()],
+        Value::Boolean(flag) => vec![flag.to_string()],
+        Value::List(items) => items.iter().flat_map(plain_values).collect(),
+        Value::Object(parts) => parts.get("value").map(plain_values).unwrap_or_default(),
+    }
+}

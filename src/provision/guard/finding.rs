@@ -101,6 +101,11 @@ impl FindingKind {
         }
     }
 
+    /// Whether it speaks of the plan as a whole: not part of an operation's payload.
+    pub fn is_about_the_plan(self) -> bool {
+        matches!(self, Self::BlastRadius | Self::RuleErrors)
+    }
+
     /// The word in app files and JSON.
     pub fn word(self) -> String {
         // Unit variants serialise as their snake_case name.

@@ -1,0 +1,272 @@
+//! Answers: what commands give back, as data. The door renders them as tables or JSON.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::operator::{FourEyes, Operator};
+use crate::clock::Timestamp;
+use crate::connector::app::App;
+use crate::connector::capability::AppState;
+use crate::connector::revision::{Bundle, Revision};
+use crate::digest::Digest;
+use crate::directory::user::User;
+use crate::id::{AppName, EventId, RevisionNumber, UserId};
+use crate::provision::account::Account;
+use crate::provision::entry::Entry;
+use crate::provision::event::{Event, StatusKind};
+use crate::provision::plan::{PlanSummary, Planned, Skipped};
+use crate::store::act::{Head, Verified};
+use crate::store::query::{Counts, Import};
+
+/// What a command gives back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "answer", content = "data")]
+pub enum Answer {
+    /// Done; a sentence says what.
+    Done(String),
+    /// An import, with the rows that could not be read.
+    Imported(ImportAnswer),
+    /// Generations.
+    Imports(Vec<Import>),
+    /// Users, with the number that did not fit.
+    Users(Vec<User>),
+    /// One user and his accounts.
+    User(Box<UserAnswer>),
+    /// Apps.
+    Apps(Vec<AppAnswer>),
+    /// One app.
+    App(Box<AppAnswer>),
+    /// What *test connection* found.
+    Tested(TestAnswer),
+    /// A revision was applied, or would be.
+    Applied(ApplyAnswer),
+    /// A revision's files.
+    Files {
+        /// Which.
+        revision: Revision,
+        /// Its files.
+        bundle: Bundle,
+    },
+    /// Revisions, the active one named.
+    Revisions {
+        /// Newest first.
+        revisions: Vec<Revision>,
+        /// The active one.
+        active: Option<RevisionNumber>,
+    },
+    /// Plans, one an app.
+    Plan(PlanFile),
+    /// What a sync did, one an app.
+    Synced(Vec<SyncAnswer>),
+    /// Pending events.
+    Approvals(Vec<Event>),
+    /// What became of decisions, in words, one an event.
+    Decided(Vec<DecisionAnswer>),
+    /// Pairs.
+    Status(Vec<StatusRow>),
+    /// Events, newest first, with the cursor of the next page.
+    History {
+        /// The events.
+        events: Vec<Event>,
+        /// Pass this as `before`.
+        next: Option<EventId>,
+    },
+    /// One event with its entries and explanation.
+    Event(Box<EventAnswer>),
+    /// Operators.
+    Operators {
+        /// By name.
+        operators: Vec<Operator>,
+        /// How decisions are checked.
+        four_eyes: FourEyes,
+    },
+    /// What the doctor found.
+    Doctor(Vec<Check>),
+    /// What `store verify` found.
+    Verified(Verified),
+}
+
+/// An import.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportAnswer {
+    /// The generation; `None` if nothing could be staged.
+    pub import: Import,
+    /// Rows that could not be read: `file:line:column: reason`.
+    pub problems: Vec<String>,
+    /// Things worth knowing, in words.
+    pub notes: Vec<String>,
+}
+
+/// One user and his accounts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UserAnswer {
+    /// The user.
+    pub user: User,
+    /// All roles, those by condition included.
+    pub roles: Vec<String>,
+    /// Pairs.
+    pub accounts: Vec<StatusRow>,
+}
+
+/// One app.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppAnswer {
+    /// Its name.
+    pub name: AppName,
+    /// Its definition.
+    pub app: App,
+    /// How it stands.
+    pub state: AppState,
+    /// Numbers.
+    pub counts: Counts,
+    /// The last completed cycle.
+    pub last_cycle: Option<Timestamp>,
+    /// What it taught us, in words.
+    pub learned: Vec<String>,
+    /// What an admin must know of the connector.
+    pub notes: Vec<String>,
+}
+
+/// What *test connection* found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestAnswer {
+    /// Which app.
+    pub app: AppName,
+    /// What was checked.
+    pub checks: Vec<Check>,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckLevel {
+    /// All is well.
+    Good,
+    /// Worth knowing.
+    Note,
+    /// Must be put right.
+    Bad,
+}
+
+/// One check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was checked.
+    pub subject: String,
+    /// How it ended.
+    pub level: CheckLevel,
+    /// What was found, and what to do.
+    pub finding: String,
+}
+
+/// A revision was applied, or would be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplyAnswer {
+    /// The revision; `None` in a dry run, or if nothing changed.
+    pub revision: Option<Revision>,
+    /// In words: which files changed.
+    pub changes: Vec<String>,
+    /// What it does to each app.
+    pub plan: PlanFile,
+    /// Whether it was activated.
+    pub activated: bool,
+}
+
+/// One or more plans, as `usher plan --out` writes them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PlanFile {
+    /// The active revision's digest then (of the draft's bundle, if it was a draft).
+    pub revision: Digest,
+    /// True = planned with files that are not active.
+    pub draft: bool,
+    /// By app.
+    pub apps: Vec<AppPlan>,
+}
+
+/// The plan of one app.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AppPlan {
+    /// Numbers, findings, digest.
+    pub summary: PlanSummary,
+    /// Operations, at most a few thousand.
+    pub operations: Vec<Planned>,
+    /// Pairs without an operation that people should know of.
+    pub skipped: Vec<Skipped>,
+    /// Operations beyond those shown.
+    pub not_shown: u64,
+    /// Restricted to one user, if it was.
+    pub user: Option<UserId>,
+    /// Why the app could not be planned, in words.
+    pub trouble: Option<String>,
+}
+
+/// What a sync did in one app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncAnswer {
+    /// Which app.
+    pub app: AppName,
+    /// Numbers of the plan: kind → verdict → count.
+    pub summary: Option<PlanSummary>,
+    /// Events that ended during the sync, by status.
+    pub ended: BTreeMap<StatusKind, u64>,
+    /// Events that wait: pending for an approver, queued for another attempt.
+    pub waiting: BTreeMap<StatusKind, u64>,
+    /// Requests sent (reads and writes).
+    pub requests: u64,
+    /// Requests that write.
+    pub writes: u64,
+    /// What went wrong, in words.
+    pub trouble: Option<String>,
+}
+
+/// What became of one decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionAnswer {
+    /// The event.
+    pub event: EventId,
+    /// What people call the user.
+    pub label: String,
+    /// `None` = done; otherwise why not.
+    pub refused: Option<String>,
+}
+
+/// One pair: presence plus the newest open event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusRow {
+    /// Who.
+    pub label: String,
+    /// The ledger entry.
+    pub account: Account,
+    /// The newest event.
+    pub event: Option<Event>,
+    /// What ops see, for example `Provisioned · update failed`.
+    pub shown: String,
+    /// The reason and what to do, if something is wrong.
+    pub reason: String,
+}
+
+/// One event with its entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventAnswer {
+    /// The event.
+    pub event: Event,
+    /// Its facts, oldest first.
+    pub entries: Vec<Entry>,
+    /// The history in sentences, oldest first.
+    pub story: Vec<String>,
+}
+
+/// Progress of a long command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is being done, for example `planning nulab`.
+    pub step: String,
+    /// How far.
+    pub done: u64,
+    /// Of how many; 0 = not known.
+    pub total: u64,
+}
+
+/// The store's head, for `doctor` and `store verify`.
+pub type StoreHead = Head;

@@ -1,0 +1,328 @@
+//! Commands: everything that can be asked of a workspace, as data. The same code answers in process and over the socket.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::access::operator::Role;
+use crate::access::permission::Permission;
+use crate::clock::Timestamp;
+use crate::connector::revision::Bundle;
+use crate::directory::assignment::DirectAssignment;
+use crate::directory::source::Source;
+use crate::directory::user::Standing;
+use crate::directory::value::Value;
+use crate::engine::answer::PlanFile;
+use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber};
+use crate::provision::event::StatusKind;
+use crate::provision::operation::Kind;
+
+/// One request to the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Read files of a source as one generation.
+    Import {
+        /// The source, with its mapping.
+        source: Source,
+        /// Absolute paths.
+        files: Vec<PathBuf>,
+        /// Whether absence means something.
+        full: bool,
+        /// The expected number of users that leave, lose a role or lose a value.
+        accept_shrink: Option<u64>,
+    },
+    /// Generations, newest first.
+    Imports {
+        /// At most this many.
+        limit: usize,
+    },
+    /// One generation.
+    ImportShow {
+        /// Which.
+        id: ImportId,
+    },
+    /// Apply a parked generation.
+    ImportApply {
+        /// Which.
+        id: ImportId,
+        /// The expected number of users that leave.
+        accept_shrink: Option<u64>,
+    },
+    /// Drop a parked generation.
+    ImportDrop {
+        /// Which.
+        id: ImportId,
+    },
+    /// Users by id.
+    Users {
+        /// Part of a name, e-mail or key.
+        search: Option<String>,
+        /// At most this many.
+        limit: usize,
+    },
+    /// One user with his accounts.
+    UserShow {
+        /// Who.
+        user: UserRef,
+    },
+    /// Change one user.
+    UserEdit {
+        /// Who.
+        user: UserRef,
+        /// What.
+        edit: Edit,
+    },
+    /// All apps.
+    Apps,
+    /// One app.
+    AppShow {
+        /// Which.
+        app: AppName,
+    },
+    /// Check credential, discovery and filters.
+    AppTest {
+        /// Which.
+        app: AppName,
+    },
+    /// Stop sending to an app.
+    AppPause {
+        /// Which.
+        app: AppName,
+    },
+    /// Go on.
+    AppResume {
+        /// Which.
+        app: AppName,
+    },
+    /// Store the workspace's files as a revision and activate it.
+    Apply {
+        /// The files.
+        bundle: Bundle,
+        /// The revision that the workspace was last applied from or exported at.
+        base: Option<RevisionNumber>,
+        /// Why.
+        comment: String,
+        /// True = show what it would do and stop.
+        dry_run: bool,
+    },
+    /// The active revision's files.
+    Export,
+    /// All revisions.
+    Revisions,
+    /// One revision with its files.
+    RevisionShow {
+        /// Which.
+        number: RevisionNumber,
+    },
+    /// Activate an older revision again.
+    Rollback {
+        /// Which.
+        number: RevisionNumber,
+        /// Why.
+        comment: String,
+    },
+    /// What would be done. Sends only reads.
+    Plan {
+        /// One app; all otherwise.
+        app: Option<AppName>,
+        /// One user; all otherwise.
+        user: Option<UserRef>,
+        /// Plan with these files instead of the active revision.
+        draft: Option<Bundle>,
+    },
+    /// Plan and push until the queues are at rest.
+    Sync {
+        /// One app; all otherwise.
+        app: Option<AppName>,
+        /// Execute exactly this plan, or nothing.
+        plan: Option<PlanFile>,
+        /// The workspace's files: applied if there is no revision yet, otherwise compared.
+        workspace: Option<Bundle>,
+    },
+    /// What waits for a decision.
+    Approvals {
+        /// Of one app.
+        app: Option<AppName>,
+        /// At most this many.
+        limit: usize,
+    },
+    /// Decide.
+    Decide {
+        /// These events.
+        events: Vec<EventId>,
+        /// These held batches, as they stand.
+        batches: Vec<BatchId>,
+        /// True = everything pending (of `app`, if given).
+        all: bool,
+        /// Restricts `all`.
+        app: Option<AppName>,
+        /// True = approve, false = reject.
+        approve: bool,
+        /// Why.
+        comment: String,
+    },
+    /// Each pair: presence and newest open event.
+    Status {
+        /// Of one user.
+        user: Option<UserRef>,
+        /// Of one app.
+        app: Option<AppName>,
+        /// At most this many rows.
+        limit: usize,
+    },
+    /// Events, newest first.
+    History {
+        /// Of one user.
+        user: Option<UserRef>,
+        /// Of one app.
+        app: Option<AppName>,
+        /// In these statuses.
+        statuses: Vec<StatusKind>,
+        /// Of this kind.
+        kind: Option<Kind>,
+        /// Filed at or after.
+        since: Option<Timestamp>,
+        /// Filed before.
+        until: Option<Timestamp>,
+        /// The cursor.
+        before: Option<EventId>,
+        /// At most this many rows.
+        limit: usize,
+    },
+    /// One event with its entries.
+    EventShow {
+        /// Which.
+        event: EventId,
+    },
+    /// Try failed or waiting events now.
+    Retry {
+        /// Which.
+        events: Vec<EventId>,
+    },
+    /// Look a pair up at the target again and allow it to be linked.
+    Rematch {
+        /// Who.
+        user: UserRef,
+        /// Where.
+        app: AppName,
+    },
+    /// Forget an account without touching it.
+    Disassociate {
+        /// Who.
+        user: UserRef,
+        /// Where.
+        app: AppName,
+    },
+    /// All operators.
+    Operators,
+    /// Add one.
+    OperatorAdd {
+        /// Unique name.
+        name: String,
+        /// What he may do.
+        role: Role,
+        /// The OS account that proves him.
+        os_account: Option<String>,
+        /// The directory user he is.
+        user: Option<UserRef>,
+    },
+    /// Disable one.
+    OperatorDisable {
+        /// Who.
+        name: String,
+    },
+    /// Check store, apps and leavers.
+    Doctor {
+        /// The workspace's files, compared with the active revision.
+        workspace: Option<Bundle>,
+    },
+    /// Walk the chain and the counters.
+    StoreVerify,
+    /// Write a logical copy.
+    StoreBackup {
+        /// Absolute path of a new file.
+        file: PathBuf,
+    },
+}
+
+/// How people name a user: an id (`usr_…`), `source:key`, a key, an e-mail address or a user name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserRef(pub String);
+
+/// A change of one user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Edit {
+    /// Override an attribute; `None` = no value.
+    Set {
+        /// Attribute name.
+        attribute: String,
+        /// The value.
+        value: Option<Value>,
+    },
+    /// Lift an override.
+    Lift {
+        /// Attribute name.
+        attribute: String,
+    },
+    /// Suspend or delete by hand.
+    Stand(Standing),
+    /// Lift the manual suspension or deletion.
+    Restore,
+    /// Assign an app.
+    Assign {
+        /// The app.
+        app: AppName,
+        /// How.
+        assignment: DirectAssignment,
+    },
+    /// Take a direct assignment back.
+    Unassign {
+        /// The app.
+        app: AppName,
+    },
+}
+
+impl Command {
+    /// What the operator needs.
+    pub fn permission(&self) -> Permission {
+        match self {
+            Self::Imports { .. }
+            | Self::ImportShow { .. }
+            | Self::Users { .. }
+            | Self::UserShow { .. }
+            | Self::Apps
+            | Self::AppShow { .. }
+            | Self::AppTest { .. }
+            | Self::Export
+            | Self::Revisions
+            | Self::RevisionShow { .. }
+            | Self::Plan { .. }
+            | Self::Approvals { .. }
+            | Self::Status { .. }
+            | Self::History { .. }
+            | Self::EventShow { .. }
+            | Self::Operators
+            | Self::Doctor { .. }
+            | Self::StoreVerify => Permission::Read,
+            Self::Retry { .. } => Permission::Retry,
+            Self::Decide { .. } | Self::Rematch { .. } => Permission::Decide,
+            Self::Apply { dry_run: true, .. } => Permission::Read,
+            Self::Import { .. }
+            | Self::ImportApply { .. }
+            | Self::ImportDrop { .. }
+            | Self::UserEdit { .. }
+            | Self::AppPause { .. }
+            | Self::AppResume { .. }
+            | Self::Apply { .. }
+            | Self::Rollback { .. }
+            | Self::Sync { .. }
+            | Self::Disassociate { .. }
+            | Self::OperatorAdd { .. }
+            | Self::OperatorDisable { .. }
+            | Self::StoreBackup { .. } => Permission::Administer,
+        }
+    }
+}
