@@ -13,8 +13,8 @@ use usher::id::{ImportId, Name, OperatorId, UserId};
 use usher::store::Store;
 use usher::store::query::{Import, ImportState, Preview, Urgency};
 
-use super::shelf::MemoryStore;
 use super::{read_text, source};
+use usher::store::memory::MemoryStore;
 
 // --- pure -----------------------------------------------------------------------------------------------------------------------------
 
@@ -379,6 +379,18 @@ fn an_import_that_a_crash_interrupted_is_finished() {
     assert_eq!(house.with(async |cx| intake::resume(cx).await.unwrap()), [committed]);
     assert_eq!(house.standing("599"), Standing::Active);
     assert_eq!(house.with(async |cx| intake::resume(cx).await.unwrap()), []);
+}
+
+#[test]
+fn what_an_import_reported_survives_a_crash() {
+    let mut house = House::new();
+    house.import(&people(0..50), true, None);
+    let parked = house.import(&people(20..50), true, None);
+    house.store = house.store.crash();
+    assert_eq!(house.with(async |cx| intake::resume(cx).await.unwrap()), []);
+    assert_eq!(house.standing("0"), Standing::Active);
+    house.with(async |cx| intake::apply_parked(cx, parked.import, None).await.unwrap());
+    assert_eq!(house.standing("0"), Standing::Suspended);
 }
 
 #[test]
