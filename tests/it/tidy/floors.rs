@@ -98,7 +98,7 @@ pub(crate) const FENCES: [(&str, &[&str]); 39] = [
     ),
     ("std::net", &["scim", "server", "sandbox", "cli", "main", "engine"]),
     ("std::env", &["config", "telemetry", "cli", "main"]),
-    ("std::process", &["cli", "main"]),
+    ("std::process::Command", &["cli", "main"]),
     ("std::thread", &["rules", "scim", "store", "import", "engine", "scheduler", "server", "sandbox", "cli", "main"]),
     ("std::os", &["store", "engine", "config", "cli", "main", "server"]),
 ];

@@ -67,6 +67,8 @@ pub(crate) fn files(folder: &str) -> Vec<PathBuf> {
             match path.is_dir() {
                 true if matches!(name, "target" | ".git" | "node_modules" | ".venv" | "__pycache__") => {}
                 true => folders.push(path),
+                // Where a worktree's data is: version control's, not the repository's.
+                false if name == ".git" => {}
                 false => found.push(path),
             }
         }
