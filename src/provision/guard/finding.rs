@@ -101,6 +101,16 @@ impl FindingKind {
         }
     }
 
+    /// What no policy may go below: a fault has no payload that could be sent, and another user's account is never taken
+    /// without a person's consent.
+    pub fn least_severity(self) -> Severity {
+        match self {
+            Self::RuleError | Self::UnlistedAppRole => Severity::Refuse,
+            Self::OwnedByOther | Self::RuleErrors | Self::BlastRadius => Severity::Hold,
+            _ => Severity::Clear,
+        }
+    }
+
     /// Whether it speaks of the plan as a whole: not part of an operation's payload.
     pub fn is_about_the_plan(self) -> bool {
         matches!(self, Self::BlastRadius | Self::RuleErrors)
