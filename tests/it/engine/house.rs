@@ -36,7 +36,7 @@ impl Connect for Key {
 /// Everything one test needs.
 pub(super) struct House {
     pub(super) engine: Arc<Engine>,
-    pub(super) clock: Arc<ManualClock>,
+    clock: Arc<ManualClock>,
     pub(super) sandbox: Sandbox,
     pub(super) actor: Actor,
     base_url: String,
