@@ -1,6 +1,6 @@
 //! Sources: where users come from, and which of their columns become which attributes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,8 @@ pub struct Source {
     pub key: String,
     /// Target ← column names, tried in order (the first that has a value wins for single values; lists join).
     pub mapping: BTreeMap<SourceTarget, Vec<String>>,
+    /// Attributes that hold several values, beside `emails`: usually custom ones (`custom.skills`).
+    pub multi_valued: BTreeSet<String>,
     /// What separates several values in one CSV cell.
     pub separator: char,
     /// What happens to users missing from a full import.
