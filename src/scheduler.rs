@@ -1,1 +1,161 @@
-//! (to come)
+//! The scheduler: when each app is looked at. A timer and a kick mean the same, "look again", and carry nothing else.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeZone, Utc};
+use chrono_tz::Tz;
+use cron::Schedule;
+
+use crate::clock::{Span, Timestamp};
+use crate::connector::app::App;
+use crate::connector::capability::AppState;
+use crate::engine::active::ActiveApp;
+use crate::engine::context::{Engine, EngineError, Unwatched};
+use crate::engine::cycle::Scope;
+use crate::store::query::Urgency;
+
+/// An app without a schedule is still looked at for events that became due, at least this often.
+const LOOK_AGAIN_MAX: Span = Span::from_secs(60);
+/// A failed round is tried again after this long.
+const AFTER_TROUBLE: Span = Span::from_secs(5);
+
+/// A schedule that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScheduleError {
+    /// Not a cron expression.
+    #[error("`{expression}` is no cron expression of five fields (minute hour day month weekday): {reason}")]
+    Expression {
+        /// What was written.
+        expression: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Not a time zone.
+    #[error("`{0}` is no IANA time zone like Europe/Amsterdam")]
+    Zone(String),
+}
+
+/// When `app` is due next after `now`; `None` = by kicks only.
+///
+/// # Errors
+/// [`ScheduleError`] with the offending text.
+pub fn next_run(app: &App, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
+    if app.schedule.trim().is_empty() {
+        return Ok(None);
+    }
+    let fields = app.schedule.split_whitespace().count();
+    // The crate wants seconds first; people write five fields.
+    let expression = if fields == 5 { format!("0 {}", app.schedule) } else { app.schedule.clone() };
+    let schedule = Schedule::from_str(&expression)
+        .map_err(|error| ScheduleError::Expression { expression: app.schedule.clone(), reason: error.to_string() })?;
+    let zone: Tz = app.timezone.parse().map_err(|_| ScheduleError::Zone(app.timezone.clone()))?;
+    let from: Option<DateTime<Utc>> = Utc.timestamp_millis_opt(now.as_millis()).single();
+    let next = from.and_then(|from| schedule.after(&from.with_timezone(&zone)).next());
+    Ok(next.map(|at| Timestamp::from_millis(at.with_timezone(&Utc).timestamp_millis())))
+}
+
+impl Engine {
+    /// Runs every app of the active revision until [`Engine::stop`]; what is in flight is finished first.
+    pub async fn serve(self: Arc<Self>) {
+        let mut running = std::collections::BTreeMap::new();
+        let mut tasks = tokio::task::JoinSet::new();
+        while !self.is_stopping() {
+            match self.active().await {
+                Ok(active) => {
+                    for (name, app) in &active.apps {
+                        // Each app has one task for as long as it exists; it reads the active revision anew each round.
+                        if running.insert(name.clone(), ()).is_none() {
+                            let engine = Arc::clone(&self);
+                            let name = app.spec.name.clone();
+                            tasks.spawn(async move { engine.tend(name).await });
+                        }
+                    }
+                }
+                Err(error) => tracing::error!(%error, "the active revision can't be used"),
+            }
+            self.wait_for_news().await;
+        }
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn wait_for_news(&self) {
+        let second = std::time::Duration::from_secs(1);
+        tokio::time::sleep(second).await;
+    }
+
+    /// One app: look, plan, push, wait for a kick or the next due time.
+    async fn tend(&self, name: crate::id::AppName) {
+        let lane = self.lanes.of(&name);
+        let mut next_cycle = None;
+        while !self.is_stopping() {
+            let wait = match self.look_again(&name, &mut next_cycle).await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::error!(app = %name, %error, "a round failed; it is tried again");
+                    AFTER_TROUBLE
+                }
+            };
+            let pause = std::time::Duration::from_secs(wait.as_secs());
+            let _ = tokio::time::timeout(pause, lane.kick.notified()).await;
+        }
+    }
+
+    /// One round. Returns how long to wait unless kicked.
+    async fn look_again(
+        &self,
+        name: &crate::id::AppName,
+        next_cycle: &mut Option<Timestamp>,
+    ) -> Result<Span, EngineError> {
+        let active = self.active().await?;
+        let Some(app) = active.apps.get(name) else { return Ok(LOOK_AGAIN_MAX) };
+        let now = self.parts.clock.now();
+        if !self.ready(app, now).await? {
+            return Ok(LOOK_AGAIN_MAX);
+        }
+        self.expire_approvals(app, now).await?;
+        let record = self.parts.store.app(name).await?;
+        let due = next_cycle.is_some_and(|at| at <= now);
+        let scheduled = next_run(&app.spec.app, now).map_err(|error| EngineError::Invalid(error.to_string()))?;
+        *next_cycle = scheduled;
+        if let Some(mark) = self.parts.store.dirty(name, 1).await?.first() {
+            let leavers_only = mark.urgency == Urgency::Leaver;
+            self.plan_and_push(app, Scope::Dirty { leavers_only }, None, &Unwatched).await?;
+        }
+        if due || record.sweep.is_some() {
+            self.plan_and_push(app, Scope::All, None, &Unwatched).await?;
+        }
+        self.push(app, &|| self.is_stopping()).await?;
+        self.next_look(app, scheduled).await
+    }
+
+    async fn next_look(&self, app: &ActiveApp, scheduled: Option<Timestamp>) -> Result<Span, EngineError> {
+        let name = &app.spec.name;
+        let now = self.parts.clock.now();
+        let more = !self.parts.store.dirty(name, 1).await?.is_empty() && !self.is_stopping();
+        if more {
+            self.lanes.of(name).kick.notify_one();
+        }
+        let due = self.parts.store.next_due(name).await?;
+        let soonest = [due, scheduled].into_iter().flatten().min();
+        let wait = soonest.map_or(LOOK_AGAIN_MAX, |at| Span::from_secs(at.millis_since(now).div_ceil(1000)));
+        Ok(wait.clamp(Span::from_secs(1), LOOK_AGAIN_MAX))
+    }
+
+    /// Whether the app takes operations; one in quarantine is probed when its time has come.
+    async fn ready(&self, app: &Arc<ActiveApp>, now: Timestamp) -> Result<bool, EngineError> {
+        match self.parts.store.app(&app.spec.name).await?.state {
+            AppState::Untested | AppState::Live => Ok(true),
+            AppState::Paused { .. } | AppState::Disabled { .. } => Ok(false),
+            AppState::Quarantined { next_probe, .. } if next_probe > now => Ok(false),
+            AppState::Quarantined { .. } => self.probe(app).await,
+        }
+    }
+
+    async fn expire_approvals(&self, app: &ActiveApp, now: Timestamp) -> Result<(), EngineError> {
+        let store = &self.parts.store;
+        store.expire(&app.spec.name, now.minus(app.spec.app.approvals.expire_after), now).await?;
+        store.lift_failed_mutes(&app.spec.name, now.minus(Span::from_days(1))).await?;
+        Ok(())
+    }
+}

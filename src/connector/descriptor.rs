@@ -39,6 +39,9 @@ pub struct Connector {
     /// Listing and paging (RFC 7644 section 3.4.2.4).
     #[serde(default)]
     pub paging: Paging,
+    /// What `filter=` may say (RFC 7644 section 3.4.2.2).
+    #[serde(default)]
+    pub filter: Filters,
     /// The `/Users` resource.
     #[serde(default)]
     pub users: Users,
@@ -126,6 +129,39 @@ impl Default for Paging {
     }
 }
 
+/// What `filter=` may say (RFC 7644 section 3.4.2.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Filters {
+    /// Whether the target filters at all; if not, matching reads the list.
+    pub supported: bool,
+    /// Attributes that can be filtered; empty = any.
+    pub attributes: Vec<String>,
+    /// Operators that work, in lower case (`eq`, `sw`, `pr`, …); empty = all of RFC 7644.
+    pub operators: Vec<String>,
+    /// How conditions can be combined.
+    pub combine: FilterCombination,
+}
+
+impl Default for Filters {
+    fn default() -> Self {
+        Self { supported: true, attributes: Vec::new(), operators: Vec::new(), combine: FilterCombination::Any }
+    }
+}
+
+/// How the conditions of a filter can be combined.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FilterCombination {
+    /// `and`, `or`, `not` and value paths.
+    #[default]
+    Any,
+    /// `and` only.
+    And,
+    /// One condition on one attribute.
+    None,
+}
+
 /// What `/Users` can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -162,8 +198,10 @@ pub struct Users {
     pub unsupported: Vec<String>,
     /// True = attributes that are not listed under `[attributes]` are refused too.
     pub closed: bool,
-    /// Characters removed from string values.
+    /// Characters that the target refuses; they are removed from string values.
     pub strip: String,
+    /// The account of whoever issued the token can't be deactivated, deleted, renamed or lowered in role: the target refuses.
+    pub token_issuer_fixed: bool,
     /// Query parameters added to a filter search, for example `excludedAttributes=groups`.
     pub search_parameters: String,
 }
@@ -188,6 +226,7 @@ impl Default for Users {
             unsupported: Vec::new(),
             closed: false,
             strip: String::new(),
+            token_issuer_fixed: false,
             search_parameters: String::new(),
         }
     }
@@ -295,17 +334,84 @@ impl Connector {
     /// A [`FileError`] with line and column for TOML and unknown keys; about the whole file for contradictions.
     pub fn parse(file: &Path, source: &str) -> Result<Self, FileError> {
         let connector: Self = text::from_toml(file, source)?;
-        let wrong = |reason: &str| Err(FileError::whole(file, reason));
-        if connector.users.match_on.is_empty() && !connector.paging.list {
-            return wrong("users.match_on is empty and paging.list is false: no existing account could ever be found");
+        match connector.contradiction() {
+            Some(reason) => Err(FileError::whole(file, reason)),
+            None => Ok(connector),
         }
-        if connector.paging.page_size == 0 || connector.paging.page_size > connector.paging.page_size_max {
-            return wrong("paging.page_size must be between 1 and paging.page_size_max");
+    }
+
+    /// The first thing in this connector that contradicts another, in words.
+    fn contradiction(&self) -> Option<String> {
+        self.contradiction_in_reach().or_else(|| self.contradiction_in_users()).or_else(|| {
+            self.attributes.iter().find_map(|(path, rule)| {
+                let wrong = rule.contradiction(path)?;
+                Some(format!("attributes.\"{path}\": {wrong}"))
+            })
+        })
+    }
+
+    fn contradiction_in_reach(&self) -> Option<String> {
+        let (paging, filter, users) = (&self.paging, &self.filter, &self.users);
+        if users.match_on.is_empty() && !paging.list {
+            return Some(
+                "users.match_on is empty and paging.list is false: no existing account could ever be found".into(),
+            );
         }
-        if connector.http.rate_max == 0 {
-            return wrong("http.rate_max must be at least 1 request a second");
+        if !filter.supported && !paging.list {
+            return Some("filter.supported and paging.list are both false: no existing account could be found".into());
         }
-        Ok(connector)
+        if paging.page_size == 0 || paging.page_size > paging.page_size_max {
+            return Some(format!(
+                "paging.page_size is {}, it must be between 1 and paging.page_size_max ({})",
+                paging.page_size, paging.page_size_max
+            ));
+        }
+        if self.http.rate_max == 0 {
+            return Some("http.rate_max must be at least 1 request a second".into());
+        }
+        const OPERATORS: [&str; 10] = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr"];
+        if let Some(operator) = filter.operators.iter().find(|operator| !OPERATORS.contains(&operator.as_str())) {
+            return Some(format!("filter.operators has `{operator}`, expected some of {}", OPERATORS.join(", ")));
+        }
+        if filter.supported && !filter.operators.is_empty() && !filter.operators.iter().any(|each| each == "eq") {
+            return Some("filter.operators lacks `eq`, without which no account can be looked up".into());
+        }
+        let unreachable = |path: &&String| {
+            !filter.attributes.is_empty() && !filter.attributes.iter().any(|known| known.eq_ignore_ascii_case(path))
+        };
+        users.match_on.iter().find(unreachable).map(|path| {
+            format!("users.match_on has `{path}`, which filter.attributes ({}) lacks", filter.attributes.join(", "))
+        })
+    }
+
+    fn contradiction_in_users(&self) -> Option<String> {
+        let users = &self.users;
+        if let Some(path) = users.match_on.iter().find(|path| self.lacks(path)) {
+            return Some(format!("users.match_on has `{path}`, but the target does not have that attribute"));
+        }
+        if !users.keeps_external_id && users.match_on.iter().any(|path| path.eq_ignore_ascii_case("externalId")) {
+            return Some("users.match_on has `externalId`, but users.keeps_external_id is false".into());
+        }
+        if let Some(path) = users.unsupported.iter().find(|path| self.attributes.contains_key(*path)) {
+            return Some(format!("`{path}` is in users.unsupported and under [attributes]: it can only be in one"));
+        }
+        if self.lacks("userName") {
+            return Some("userName is unsupported: every SCIM user has one (RFC 7643 section 4.1.1)".into());
+        }
+        if users.deactivate == Deactivation::Delete && users.delete {
+            return Some(
+                "users.deactivate is `delete` (DELETE deactivates), so users.delete (DELETE removes for good) must be false"
+                    .into(),
+            );
+        }
+        if self.groups.mode == GroupMode::None && !self.groups.path.is_empty() {
+            return Some(format!("groups.mode is `none`, but groups.path is `{}`", self.groups.path));
+        }
+        let places = [("users.path", &users.path), ("groups.path", &self.groups.path)];
+        places
+            .iter()
+            .find(|(_, path)| !path.is_empty() && !path.starts_with('/'))
+            .map(|(key, path)| format!("{key} is `{path}`, it must start with `/` (it is appended to the base URL)"))
     }
 
     /// The rule for an attribute path, if there is one.
@@ -326,5 +432,24 @@ impl Connector {
                     || known.starts_with(&format!("{path}."))
                     || (!path.starts_with("urn:") && known == parent)
             })
+    }
+}
+
+impl AttributeRule {
+    /// What contradicts what in this rule, in words.
+    fn contradiction(&self, path: &str) -> Option<String> {
+        if self.read_only && (self.required || self.create_only) {
+            return Some("read_only excludes required and create_only: it is never sent".into());
+        }
+        if let Some(Value::Text(fallback)) = &self.fallback
+            && !self.allowed.is_empty()
+            && !self.allowed.contains(fallback)
+        {
+            return Some(format!("fallback `{fallback}` is not allowed; allowed are {}", self.allowed.join(", ")));
+        }
+        if !self.patch_path.is_empty() && !self.patch_path.starts_with(path) {
+            return Some(format!("patch_path `{}` must start with `{path}`", self.patch_path));
+        }
+        None
     }
 }

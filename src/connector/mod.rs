@@ -2,11 +2,15 @@
 //! their rules. All of it is data that people write: unknown keys are errors with line and column. Pure.
 
 pub mod app;
+pub mod builtin;
 pub mod capability;
 pub mod descriptor;
 pub mod revision;
 
 pub use app::{AdoptMode, App, AppSpec, Approvals, CredentialRef, LeavingPolicies, LeavingPolicy, Limits, OnExisting};
+pub use builtin::builtin;
 pub use capability::{AppState, Learned};
-pub use descriptor::{AttributeRule, Connector, Deactivation, GroupMode, PatchStyle, UpdateVerb, UsernameChange};
+pub use descriptor::{
+    AttributeRule, Connector, Deactivation, FilterCombination, GroupMode, PatchStyle, UpdateVerb, UsernameChange,
+};
 pub use revision::{Bundle, Revision};

@@ -1,16 +1,17 @@
 //! The engine: what every command works with.
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::access::actor::Actor;
 use crate::access::permission::Denied;
 use crate::clock::Clock;
 use crate::connector::app::AppSpec;
-use crate::engine::answer::{Answer, Progress};
-use crate::engine::command::Command;
+use crate::engine::active::Active;
+use crate::engine::answer::Progress;
+use crate::engine::lane::Lanes;
 use crate::entropy::Entropy;
+use crate::id::InstanceId;
 use crate::scim::target::Target;
 use crate::store::act::{Store, StoreError};
 
@@ -24,7 +25,6 @@ pub trait Connect: Send + Sync {
 }
 
 /// Where progress of a long command goes.
-#[async_trait]
 pub trait Watcher: Send + Sync {
     /// Called now and then.
     fn progress(&self, progress: Progress);
@@ -70,6 +70,12 @@ pub struct Parts {
 /// The engine.
 pub struct Engine {
     pub(crate) parts: Parts,
+    pub(crate) instance: InstanceId,
+    pub(crate) lanes: Lanes,
+    /// Imports are applied one after the other.
+    pub(crate) intake: tokio::sync::Mutex<()>,
+    active: RwLock<Arc<Active>>,
+    stopping: AtomicBool,
 }
 
 impl Engine {
@@ -79,7 +85,54 @@ impl Engine {
     /// # Errors
     /// If the store has no identity (`usher init` makes one) or can't be read.
     pub async fn open(parts: Parts) -> Result<Arc<Self>, EngineError> {
-        Ok(Arc::new(Self { parts }))
+        let none = || EngineError::Invalid("the store has no identity; `usher init` makes a workspace".to_owned());
+        let identity = parts.store.identity().await?.ok_or_else(none)?;
+        let verifying = parts.store.recover(parts.clock.now()).await?;
+        if verifying > 0 {
+            tracing::info!(
+                verifying,
+                "events whose outcome a crash left open are looked up before anything is sent again"
+            );
+        }
+        let engine = Arc::new(Self {
+            parts,
+            instance: identity.instance,
+            lanes: Lanes::default(),
+            intake: tokio::sync::Mutex::new(()),
+            active: RwLock::default(),
+            stopping: AtomicBool::new(false),
+        });
+        engine.resume_imports(&Unwatched).await?;
+        Ok(engine)
+    }
+
+    pub(crate) fn active_held(&self) -> Arc<Active> {
+        Arc::clone(&self.active.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn hold_active(&self, active: Arc<Active>) {
+        *self.active.write().unwrap_or_else(PoisonError::into_inner) = active;
+    }
+
+    /// Asks long work to come to rest: nothing new is begun.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.lanes.kick_all();
+    }
+
+    /// Whether long work is asked to come to rest.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// The store, for reads.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.parts.store
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.parts.clock
     }
 
     /// The operator bound to an OS account, or the one named with `--as` (recorded as claimed; only the workspace's owner may).
@@ -108,20 +161,5 @@ impl Engine {
             user: operator.user,
             claimed: claimed.is_some(),
         })
-    }
-
-    /// Carries out one command for an operator.
-    ///
-    /// # Errors
-    /// [`EngineError`], with what to do.
-    pub async fn answer(&self, actor: &Actor, command: Command, _watcher: &dyn Watcher) -> Result<Answer, EngineError> {
-        command.permission().check(actor)?;
-        Err(EngineError::Invalid("this command has no answer yet".to_owned()))
-    }
-
-    /// Runs pushers and the scheduler until `stop` resolves; finishes what is in flight first.
-    pub async fn serve(self: Arc<Self>, stop: tokio::sync::watch::Receiver<bool>) {
-        let mut stop = stop;
-        while !*stop.borrow() && stop.changed().await.is_ok() {}
     }
 }

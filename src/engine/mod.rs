@@ -1,8 +1,23 @@
 //! The engine: observe, plan, decide, push, record. Reads go to the store directly, writes through here.
+//!
+//! `plan/` is pure; `cycle` runs it page by page and files what admission let through; `push` sends; `perform/` holds the
+//! conversations with a target; `observe` looks before anything is created; `intake/` brings the directory in; `desk/` answers
+//! commands.
 
+pub mod active;
 pub mod answer;
+pub mod breaker;
+pub mod budget;
 pub mod command;
 pub mod context;
+pub mod cycle;
+pub mod desk;
+pub mod intake;
+pub mod lane;
+pub mod observe;
+pub mod perform;
+pub mod plan;
+pub mod push;
 
 pub use answer::Answer;
 pub use command::Command;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::directory::value::Value;
-use crate::id::{AppName, EventId, UserId};
+use crate::id::{AppName, EventId, InstanceId, UserId};
 
 /// How the account came to be ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -218,4 +218,9 @@ impl Account {
     pub fn user_name(&self) -> Option<&str> {
         self.pushed.get("userName").and_then(Value::as_text)
     }
+}
+
+/// The engine's externalId for a user: `<instance>:<user uuid>`. Never a bare number, never guessable from the directory.
+pub fn external_id(instance: InstanceId, user: UserId) -> String {
+    format!("{}:{}", instance.0.simple(), user.0.hyphenated())
 }

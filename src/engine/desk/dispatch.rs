@@ -1,0 +1,66 @@
+//! One command in, one answer out.
+
+use crate::access::actor::Actor;
+use crate::engine::answer::Answer;
+use crate::engine::command::Command;
+use crate::engine::context::{Engine, EngineError, Watcher};
+use crate::engine::desk::status::HistoryFilter;
+
+impl Engine {
+    /// Carries out one command for an operator.
+    ///
+    /// # Errors
+    /// [`EngineError`], with what to do.
+    pub async fn answer(&self, actor: &Actor, command: Command, watcher: &dyn Watcher) -> Result<Answer, EngineError> {
+        command.permission().check(actor)?;
+        match command {
+            Command::Import { .. }
+            | Command::Imports { .. }
+            | Command::ImportShow { .. }
+            | Command::ImportApply { .. }
+            | Command::ImportDrop { .. } => self.imports(actor, command, watcher).await,
+            Command::Users { search, limit } => self.users(search.as_deref(), limit).await,
+            Command::UserShow { user } => self.user_show(&user).await,
+            Command::UserEdit { user, edit } => self.user_edit(actor, &user, edit).await,
+            Command::Apps => self.apps().await,
+            Command::AppShow { app } => self.app_show(&app).await,
+            Command::AppTest { app } => self.app_test(&app).await,
+            Command::AppPause { app } => self.app_pause(actor, &app).await,
+            Command::AppResume { app } => self.app_resume(actor, &app).await,
+            Command::Apply { bundle, base, comment, dry_run } => {
+                self.apply(actor, bundle, base, comment, dry_run, watcher).await
+            }
+            Command::Export => self.export().await,
+            Command::Revisions => self.revisions().await,
+            Command::RevisionShow { number } => self.revision_show(number).await,
+            Command::Rollback { number, comment } => self.rollback(actor, number, comment, watcher).await,
+            Command::Plan { app, user, draft } => self.plan(app.as_ref(), user.as_ref(), draft, watcher).await,
+            Command::Sync { app, plan, workspace } => self.sync(actor, app.as_ref(), plan, workspace, watcher).await,
+            Command::Approvals { app, limit } => self.approvals(app, limit).await,
+            Command::Decide { events, batches, all, app, approve, comment } => {
+                let chosen = self.choose(events, &batches, all, app).await?;
+                self.decide(actor, chosen, approve, comment).await
+            }
+            Command::Status { user, app, limit } => self.status(user.as_ref(), app, limit).await,
+            Command::History { user, app, statuses, kind, since, until, before, limit } => {
+                let filter = HistoryFilter { app, statuses, kind, since, until, before, limit };
+                self.history(user.as_ref(), filter).await
+            }
+            Command::EventShow { event } => self.event_show(event).await,
+            Command::Retry { events } => self.retry(actor, &events).await,
+            Command::Rematch { user, app } => self.rematch(actor, &user, &app).await,
+            Command::Disassociate { user, app } => self.disassociate(actor, &user, &app).await,
+            Command::Operators => self.operators().await,
+            Command::OperatorAdd { name, role, os_account, user } => {
+                self.operator_add(actor, name, role, os_account, user.as_ref()).await
+            }
+            Command::OperatorDisable { name } => self.operator_disable(actor, &name).await,
+            Command::Doctor { workspace } => self.doctor(workspace).await,
+            Command::StoreVerify => Ok(Answer::Verified(self.parts.store.verify().await?)),
+            Command::StoreBackup { file } => {
+                let records = self.parts.store.backup(file.clone()).await?;
+                Ok(Answer::Done(format!("{records} records written to {}", file.display())))
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The desk: one file for each kind of command. Each reads from the store, asks the rest of the engine to act, and gives an answer.
+
+pub mod approvals;
+pub mod apps;
+pub mod dispatch;
+pub mod doctor;
+pub mod imports;
+pub mod operators;
+pub mod pairs;
+pub mod plans;
+pub mod revisions;
+pub mod status;
+pub mod users;

@@ -1,0 +1,296 @@
+//! Plan and sync: the same computation, once shown, once carried out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::access::actor::Actor;
+use crate::connector::capability::AppState;
+use crate::connector::revision::Bundle;
+use crate::engine::active::{Active, ActiveApp};
+use crate::engine::answer::{Answer, AppPlan, PlanFile, Progress, SyncAnswer};
+use crate::engine::command::UserRef;
+use crate::engine::context::{Engine, EngineError, Watcher};
+use crate::engine::cycle::{Cycle, Scope};
+use crate::id::{AppName, UserId};
+use crate::provision::event::StatusKind;
+use crate::provision::plan::PlanSummary;
+use crate::store::query::{Counts, Urgency};
+
+/// Rounds of planning what pushing made dirty: link → update, rename → update, manager → reports, and some reserve.
+const ROUNDS_MAX: usize = 12;
+
+impl Engine {
+    pub(super) async fn plan(
+        &self,
+        app: Option<&AppName>,
+        user: Option<&UserRef>,
+        draft: Option<Bundle>,
+        watcher: &dyn Watcher,
+    ) -> Result<Answer, EngineError> {
+        let user = match user {
+            Some(user) => Some(self.find_user(user).await?.id),
+            None => None,
+        };
+        let (active, is_draft) = match draft {
+            Some(bundle) => (Arc::new(Active::compile(&bundle, None).map_err(EngineError::Files)?), true),
+            None => (self.active_or_none_yet().await?, false),
+        };
+        let mut plans = Vec::new();
+        for app in active.select(app)? {
+            plans.push(self.plan_app(app, user, watcher).await?);
+        }
+        Ok(Answer::Plan(PlanFile { revision: active.digest, draft: is_draft, apps: plans }))
+    }
+
+    /// The first pass over one app, as an answer.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn plan_app(
+        &self,
+        app: Arc<ActiveApp>,
+        user: Option<UserId>,
+        watcher: &dyn Watcher,
+    ) -> Result<AppPlan, EngineError> {
+        let scope = user.map_or(Scope::All, |user| Scope::Users(vec![user]));
+        let mut cycle = Cycle::begin(self, app, scope, watcher).await?;
+        Ok(cycle.first_pass().await?.into_plan(user))
+    }
+
+    pub(super) async fn sync(
+        &self,
+        actor: &Actor,
+        app: Option<&AppName>,
+        plan: Option<PlanFile>,
+        workspace: Option<Bundle>,
+        watcher: &dyn Watcher,
+    ) -> Result<Answer, EngineError> {
+        if let Some(bundle) = workspace
+            && self.active().await?.revision.is_none()
+        {
+            self.apply(actor, bundle, None, "first revision, applied by sync".to_owned(), false, watcher).await?;
+        }
+        self.resume_imports(watcher).await?;
+        let active = self.active_or_none_yet().await?;
+        let plans = match plan {
+            Some(plan) => Some(self.check_plan_file(&active, plan, app, watcher).await?),
+            None => None,
+        };
+        let mut answers = Vec::new();
+        for app in active.select(app)? {
+            let exact = plans.as_ref().map(|plans| plans.get(&app.spec.name));
+            match exact {
+                Some(None) => {}
+                Some(Some(plan)) => answers.push(self.sync_app(app, Some(plan), watcher).await?),
+                None => answers.push(self.sync_app(app, None, watcher).await?),
+            }
+        }
+        Ok(Answer::Synced(answers))
+    }
+
+    /// Computes a plan file's plans again: it executes exactly F, or nothing.
+    async fn check_plan_file(
+        &self,
+        active: &Active,
+        file: PlanFile,
+        only: Option<&AppName>,
+        watcher: &dyn Watcher,
+    ) -> Result<BTreeMap<AppName, AppPlan>, EngineError> {
+        let stale = |what: String| {
+            EngineError::Invalid(format!(
+                "the plan is out of date: {what}; nothing was done. Make a new one with `usher plan --out`"
+            ))
+        };
+        if file.draft || file.revision != active.digest {
+            return Err(stale("it was made with another revision than the active one".to_owned()));
+        }
+        let mut plans = BTreeMap::new();
+        for plan in file.apps {
+            let name = plan.summary.app.clone();
+            if only.is_some_and(|only| *only != name) {
+                continue;
+            }
+            let now = self.plan_app(active.app(&name)?, plan.user, watcher).await?;
+            if now.summary.digest != plan.summary.digest
+                || now.summary.counts.operations != plan.summary.counts.operations
+            {
+                return Err(stale(format!("{name} would be planned differently now")));
+            }
+            plans.insert(name, plan);
+        }
+        Ok(plans)
+    }
+
+    /// One app: plan, file, push until at rest; then what that made dirty, until nothing is.
+    async fn sync_app(
+        &self,
+        app: Arc<ActiveApp>,
+        exact: Option<&AppPlan>,
+        watcher: &dyn Watcher,
+    ) -> Result<SyncAnswer, EngineError> {
+        let name = app.spec.name.clone();
+        let lane = self.lanes.of(&name);
+        let sent_before = lane.requests.read();
+        let before = self.parts.store.counts(&name).await?;
+        let mut trouble = self.not_live(&app).await?;
+        let mut summary = None;
+        if trouble.is_none() {
+            let planned = self.cycle_and_push(&app, exact, watcher).await;
+            match planned {
+                Ok(done) => summary = Some(done),
+                Err(EngineError::Invalid(why)) => return Err(EngineError::Invalid(why)),
+                Err(other) => return Err(other),
+            }
+            trouble = self.not_live(&app).await?;
+        }
+        let after = self.parts.store.counts(&name).await?;
+        let sent = lane.requests.read();
+        Ok(SyncAnswer {
+            app: name,
+            summary,
+            ended: ended(&before, &after),
+            waiting: waiting(&after),
+            requests: sent.0 - sent_before.0,
+            writes: sent.1 - sent_before.1,
+            trouble,
+        })
+    }
+
+    async fn cycle_and_push(
+        &self,
+        app: &Arc<ActiveApp>,
+        exact: Option<&AppPlan>,
+        watcher: &dyn Watcher,
+    ) -> Result<PlanSummary, EngineError> {
+        let name = &app.spec.name;
+        let marks = self.parts.store.dirty(name, 1).await?;
+        if exact.is_none() && marks.first().is_some_and(|mark| mark.urgency == Urgency::Leaver) {
+            self.plan_and_push(app, Scope::Dirty { leavers_only: true }, None, watcher).await?;
+        }
+        let scope = match exact.and_then(|plan| plan.user) {
+            Some(user) => Scope::Users(vec![user]),
+            None => Scope::All,
+        };
+        let summary = self.plan_and_push(app, scope, exact, watcher).await?;
+        for _ in 0..ROUNDS_MAX {
+            if exact.is_some() || self.parts.store.dirty(name, 1).await?.is_empty() {
+                break;
+            }
+            self.plan_and_push(app, Scope::Dirty { leavers_only: false }, None, watcher).await?;
+        }
+        Ok(summary)
+    }
+
+    /// One cycle: first pass, admission, filing while the pusher works.
+    ///
+    /// # Errors
+    /// If the store fails, or `exact` is not what would be done now.
+    pub async fn plan_and_push(
+        &self,
+        app: &Arc<ActiveApp>,
+        scope: Scope,
+        exact: Option<&AppPlan>,
+        watcher: &dyn Watcher,
+    ) -> Result<PlanSummary, EngineError> {
+        let lane = self.lanes.of(&app.spec.name);
+        let summary = {
+            let _one = lane.planning.lock().await;
+            let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?;
+            let mut first = cycle.first_pass().await?;
+            if exact.is_some_and(|plan| plan.summary.digest != first.summary.digest) {
+                return Err(EngineError::Invalid(format!(
+                    "the plan for {} is out of date; nothing was done",
+                    app.spec.name
+                )));
+            }
+            let filing = async {
+                cycle.file(&mut first).await?;
+                Ok::<_, EngineError>(first.summary)
+            };
+            self.while_pushing(app, filing, watcher).await?
+        };
+        self.push_to_rest(app, watcher).await?;
+        Ok(summary)
+    }
+
+    /// Pushes whatever is due while `filing` goes on.
+    async fn while_pushing<T>(
+        &self,
+        app: &Arc<ActiveApp>,
+        filing: impl Future<Output = Result<T, EngineError>>,
+        watcher: &dyn Watcher,
+    ) -> Result<T, EngineError> {
+        let lane = self.lanes.of(&app.spec.name);
+        let filed = std::sync::atomic::AtomicBool::new(false);
+        let pushing = async {
+            while !filed.load(std::sync::atomic::Ordering::SeqCst) {
+                lane.kick.notified().await;
+                self.push(app, &|| self.is_stopping()).await?;
+                self.report(app, watcher).await?;
+            }
+            Ok::<_, EngineError>(())
+        };
+        let filing = async {
+            let done = filing.await;
+            filed.store(true, std::sync::atomic::Ordering::SeqCst);
+            lane.kick.notify_one();
+            done
+        };
+        let (done, pushed) = tokio::join!(filing, pushing);
+        pushed?;
+        done
+    }
+
+    /// Until nothing is due: events that wait for a later attempt are left to the schedule.
+    async fn push_to_rest(&self, app: &Arc<ActiveApp>, watcher: &dyn Watcher) -> Result<(), EngineError> {
+        loop {
+            let pushed = self.push(app, &|| self.is_stopping()).await?;
+            self.report(app, watcher).await?;
+            if pushed.attempts == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn report(&self, app: &ActiveApp, watcher: &dyn Watcher) -> Result<(), EngineError> {
+        let counts = self.parts.store.counts(&app.spec.name).await?;
+        let of = |status| counts.events.get(&status).copied().unwrap_or(0);
+        let open = of(StatusKind::Queued) + of(StatusKind::Running) + of(StatusKind::Verifying);
+        let done = counts.events.iter().filter(|(status, _)| status.is_final()).map(|(_, number)| number).sum();
+        watcher.progress(Progress { step: format!("provisioning {}", app.spec.name), done, total: done + open });
+        Ok(())
+    }
+
+    /// Why the app takes no operations, if it does not. An app in quarantine is probed first: a person asked.
+    async fn not_live(&self, app: &Arc<ActiveApp>) -> Result<Option<String>, EngineError> {
+        let record = self.parts.store.app(&app.spec.name).await?;
+        Ok(match record.state {
+            AppState::Untested | AppState::Live => None,
+            AppState::Paused { by, at } => {
+                Some(format!("paused by {by} at {at}; `usher apps resume {}`", app.spec.name))
+            }
+            AppState::Quarantined { since, why, .. } => {
+                if self.probe(app).await? {
+                    return Ok(None);
+                }
+                Some(format!("in quarantine since {since}: {why}; `usher apps test {}`", app.spec.name))
+            }
+            AppState::Disabled { since, why } => {
+                Some(format!("disabled, in quarantine since {since}: {why}; `usher apps resume {}`", app.spec.name))
+            }
+        })
+    }
+}
+
+fn ended(before: &Counts, after: &Counts) -> BTreeMap<StatusKind, u64> {
+    let difference = |status: &StatusKind| {
+        let of = |counts: &Counts| counts.events.get(status).copied().unwrap_or(0);
+        (*status, of(after).saturating_sub(of(before)))
+    };
+    let finals = StatusKind::ALL.iter().filter(|status| status.is_final());
+    finals.map(difference).filter(|(_, number)| *number > 0).collect()
+}
+
+fn waiting(after: &Counts) -> BTreeMap<StatusKind, u64> {
+    after.events.iter().filter(|(status, number)| !status.is_final() && **number > 0).map(|(s, n)| (*s, *n)).collect()
+}

@@ -1,0 +1,158 @@
+//! Revisions: the workspace's files are input, the store's active revision is what runs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::access::actor::Actor;
+use crate::connector::revision::{Bundle, Revision};
+use crate::engine::active::Active;
+use crate::engine::answer::{Answer, ApplyAnswer, PlanFile};
+use crate::engine::context::{Engine, EngineError, Watcher};
+use crate::id::{AppName, RevisionNumber};
+use crate::rules;
+use crate::text::FileError;
+
+impl Engine {
+    /// Checks a bundle, shows what it does, stores it and makes it active.
+    pub(super) async fn apply(
+        &self,
+        actor: &Actor,
+        bundle: Bundle,
+        base: Option<RevisionNumber>,
+        comment: String,
+        dry_run: bool,
+        watcher: &dyn Watcher,
+    ) -> Result<Answer, EngineError> {
+        let present = self.parts.store.active_revision().await?;
+        let before = match &present {
+            Some(revision) => self.parts.store.bundle(revision.number).await?,
+            None => Bundle::default(),
+        };
+        let changes = changed_files(&before, &bundle);
+        if changes.is_empty() && present.is_some() {
+            let plan = PlanFile { revision: bundle.digest(), ..PlanFile::default() };
+            return Ok(Answer::Applied(ApplyAnswer { revision: None, changes, plan, activated: false }));
+        }
+        if let (Some(present), false) = (&present, dry_run) {
+            not_behind(present, base)?;
+        }
+        let draft = Active::compile(&bundle, None).map_err(EngineError::Files)?;
+        run_examples(&draft)?;
+        let plan = self.preview(&draft, watcher).await?;
+        if dry_run {
+            return Ok(Answer::Applied(ApplyAnswer { revision: None, changes, plan, activated: false }));
+        }
+        let revision = self.parts.store.put_revision(bundle, actor.operator, comment, self.parts.clock.now()).await?;
+        self.activate(actor, &revision, present.map(|present| present.number), &draft).await?;
+        Ok(Answer::Applied(ApplyAnswer { revision: Some(revision), changes, plan, activated: true }))
+    }
+
+    /// Makes `revision` active; only apps whose digest changed are swept.
+    async fn activate(
+        &self,
+        actor: &Actor,
+        revision: &Revision,
+        parent: Option<RevisionNumber>,
+        next: &Active,
+    ) -> Result<(), EngineError> {
+        let before = self.active().await?;
+        let swept: Vec<AppName> = next
+            .apps
+            .values()
+            .filter(|app| before.apps.get(&app.spec.name).is_none_or(|old| old.spec.digest != app.spec.digest))
+            .map(|app| app.spec.name.clone())
+            .collect();
+        let now = self.parts.clock.now();
+        self.parts.store.activate(revision.number, parent, swept, actor.operator, now).await?;
+        self.lanes.kick_all();
+        Ok(())
+    }
+
+    /// What a draft does to each app: only summaries and a sample are kept.
+    async fn preview(&self, draft: &Active, watcher: &dyn Watcher) -> Result<PlanFile, EngineError> {
+        let mut apps = Vec::new();
+        for app in draft.apps.values() {
+            apps.push(self.plan_app(Arc::clone(app), None, watcher).await?);
+        }
+        Ok(PlanFile { revision: draft.digest, draft: true, apps })
+    }
+
+    pub(super) async fn export(&self) -> Result<Answer, EngineError> {
+        let none = || EngineError::Invalid("no revision is active yet; there is nothing to export".to_owned());
+        let revision = self.parts.store.active_revision().await?.ok_or_else(none)?;
+        let bundle = self.parts.store.bundle(revision.number).await?;
+        Ok(Answer::Files { revision, bundle })
+    }
+
+    pub(super) async fn revisions(&self) -> Result<Answer, EngineError> {
+        let active = self.parts.store.active_revision().await?.map(|revision| revision.number);
+        Ok(Answer::Revisions { revisions: self.parts.store.revisions().await?, active })
+    }
+
+    pub(super) async fn revision_show(&self, number: RevisionNumber) -> Result<Answer, EngineError> {
+        let revision = self.revision(number).await?;
+        let bundle = self.parts.store.bundle(number).await?;
+        Ok(Answer::Files { revision, bundle })
+    }
+
+    async fn revision(&self, number: RevisionNumber) -> Result<Revision, EngineError> {
+        let found = self.parts.store.revisions().await?.into_iter().find(|revision| revision.number == number);
+        found.ok_or_else(|| {
+            EngineError::Invalid(format!("there is no revision {number}; `usher revisions list` shows them"))
+        })
+    }
+
+    /// Activates an older revision again, as a new one with the same files.
+    pub(super) async fn rollback(
+        &self,
+        actor: &Actor,
+        number: RevisionNumber,
+        comment: String,
+        watcher: &dyn Watcher,
+    ) -> Result<Answer, EngineError> {
+        let revision = self.revision(number).await?;
+        let bundle = self.parts.store.bundle(number).await?;
+        let present = self.parts.store.active_revision().await?.map(|revision| revision.number);
+        let draft = Active::compile(&bundle, None).map_err(EngineError::Files)?;
+        let plan = self.preview(&draft, watcher).await?;
+        self.activate(actor, &revision, present, &draft).await?;
+        let changes = vec![format!(
+            "rolled back to {number}{}",
+            if comment.is_empty() { String::new() } else { format!(": {comment}") }
+        )];
+        Ok(Answer::Applied(ApplyAnswer { revision: Some(revision), changes, plan, activated: true }))
+    }
+}
+
+/// Refused when the active revision is not the one that the workspace was last applied from or exported at.
+fn not_behind(present: &Revision, base: Option<RevisionNumber>) -> Result<(), EngineError> {
+    if base == Some(present.number) {
+        return Ok(());
+    }
+    let was = base.map_or_else(|| "was never applied or exported".to_owned(), |base| format!("is based on {base}"));
+    Err(EngineError::Invalid(format!(
+        "the active revision is {} but this workspace {was}; `usher export` fetches the active files (keep yours aside first), then apply again",
+        present.number
+    )))
+}
+
+/// A revision whose examples fail is not activated.
+fn run_examples(draft: &Active) -> Result<(), EngineError> {
+    let failures: Vec<FileError> = Vec::new();
+    let _ = draft;
+    if failures.is_empty() { Ok(()) } else { Err(EngineError::Files(failures)) }
+}
+
+/// Which files differ, in words.
+pub fn changed_files(before: &Bundle, after: &Bundle) -> Vec<String> {
+    let paths: BTreeSet<&String> = before.files.keys().chain(after.files.keys()).collect();
+    paths
+        .into_iter()
+        .filter_map(|path| match (before.files.get(path), after.files.get(path)) {
+            (None, Some(_)) => Some(format!("added {path}")),
+            (Some(_), None) => Some(format!("removed {path}")),
+            (Some(old), Some(new)) if old != new => Some(format!("changed {path}")),
+            _ => None,
+        })
+        .collect()
+}

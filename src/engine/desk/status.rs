@@ -1,0 +1,94 @@
+//! Status and history: what ops see of each pair and of each event.
+
+use crate::clock::Timestamp;
+use crate::engine::answer::{Answer, EventAnswer, StatusRow};
+use crate::engine::command::UserRef;
+use crate::engine::context::{Engine, EngineError};
+use crate::history::sentence;
+use crate::id::{AppName, EventId, UserId};
+use crate::provision::account::Account;
+use crate::provision::event::{Event, StatusKind};
+use crate::provision::operation::Kind;
+use crate::store::query::{AccountQuery, EventQuery};
+
+/// Filters of `usher history`, apart from the user.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryFilter {
+    /// Of this app.
+    pub app: Option<AppName>,
+    /// In these statuses.
+    pub statuses: Vec<StatusKind>,
+    /// Of this kind.
+    pub kind: Option<Kind>,
+    /// Filed at or after.
+    pub since: Option<Timestamp>,
+    /// Filed before.
+    pub until: Option<Timestamp>,
+    /// The cursor.
+    pub before: Option<EventId>,
+    /// Rows.
+    pub limit: usize,
+}
+
+impl Engine {
+    pub(super) async fn status(
+        &self,
+        user: Option<&UserRef>,
+        app: Option<AppName>,
+        limit: usize,
+    ) -> Result<Answer, EngineError> {
+        let user = match user {
+            Some(user) => Some(self.find_user(user).await?.id),
+            None => None,
+        };
+        Ok(Answer::Status(self.status_rows(user, app, limit).await?))
+    }
+
+    /// Pairs that have something to show.
+    pub(super) async fn status_rows(
+        &self,
+        user: Option<UserId>,
+        app: Option<AppName>,
+        limit: usize,
+    ) -> Result<Vec<StatusRow>, EngineError> {
+        let query = AccountQuery { app, user, limit, ..AccountQuery::default() };
+        let accounts = self.parts.store.accounts(query).await?.items;
+        let mut rows = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            let event = match account.open_event.or(account.last_event) {
+                Some(id) => self.parts.store.event(id).await?,
+                None => None,
+            };
+            let label = match &event {
+                Some(event) => event.operation.label.clone(),
+                None => self.label(&account).await?,
+            };
+            let (shown, reason) = sentence::status(&account, event.as_ref());
+            rows.push(StatusRow { label, account, event, shown, reason });
+        }
+        Ok(rows)
+    }
+
+    async fn label(&self, account: &Account) -> Result<String, EngineError> {
+        Ok(self.parts.store.user(account.user).await?.map_or_else(|| account.user.to_string(), |user| user.label()))
+    }
+
+    pub(super) async fn history(&self, user: Option<&UserRef>, filter: HistoryFilter) -> Result<Answer, EngineError> {
+        let user = match user {
+            Some(user) => Some(self.find_user(user).await?.id),
+            None => None,
+        };
+        let HistoryFilter { app, statuses, kind, since, until, before, limit } = filter;
+        let query = EventQuery { user, app, statuses, open: false, kind, since, until, before, limit };
+        let page = self.parts.store.events(query).await?;
+        Ok(Answer::History { events: page.items, next: page.next })
+    }
+
+    pub(super) async fn event_show(&self, id: EventId) -> Result<Answer, EngineError> {
+        let none = || EngineError::Invalid(format!("there is no event {id}; `usher history` shows them"));
+        let event: Event = self.parts.store.event(id).await?.ok_or_else(none)?;
+        let entries = self.parts.store.entries(id).await?;
+        let story = sentence::story(&event, &entries);
+        Ok(Answer::Event(Box::new(EventAnswer { event, entries, story })))
+    }
+}

@@ -1,0 +1,132 @@
+//! What the engine keeps of each app while it runs: the way to it, its rate, its locks and its kick. Nothing here is on disk.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+
+use crate::digest::{Digest, Hasher};
+use crate::engine::active::ActiveApp;
+use crate::engine::context::Connect;
+use crate::engine::perform::Throttle;
+use crate::id::AppName;
+use crate::scim::target::{Answer, Method, Request, Target, TransportError};
+
+/// The running side of one app.
+#[derive(Default)]
+pub struct Lane {
+    /// One planner at a time.
+    pub planning: tokio::sync::Mutex<()>,
+    /// One pusher at a time.
+    pub pushing: tokio::sync::Mutex<()>,
+    /// "Look again": carries nothing else.
+    pub kick: Notify,
+    /// The pusher finished a batch, or stopped.
+    pub drained: Notify,
+    /// Whether a pusher is at work.
+    pub busy: AtomicBool,
+    /// Requests sent since the start.
+    pub requests: Arc<Tally>,
+    way: Mutex<Option<(Digest, Way)>>,
+}
+
+/// The way to an app: its client and its rate.
+#[derive(Clone)]
+pub struct Way {
+    /// The client, counting.
+    pub target: Arc<dyn Target>,
+    /// The rate.
+    pub throttle: Arc<Throttle>,
+    fresh_lessons: Arc<AtomicBool>,
+}
+
+impl Way {
+    /// Something was learned that the store does not have yet.
+    pub fn learned_something(&self) {
+        self.fresh_lessons.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether something is to be stored; asked once.
+    pub fn take_learned(&self) -> bool {
+        self.fresh_lessons.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Requests sent.
+#[derive(Debug, Default)]
+pub struct Tally {
+    all: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl Tally {
+    /// (all requests, those that write).
+    pub fn read(&self) -> (u64, u64) {
+        (self.all.load(Ordering::Relaxed), self.writes.load(Ordering::Relaxed))
+    }
+}
+
+struct Counted {
+    inner: Arc<dyn Target>,
+    tally: Arc<Tally>,
+}
+
+#[async_trait]
+impl Target for Counted {
+    async fn send(&self, request: Request) -> Result<Answer, TransportError> {
+        self.tally.all.fetch_add(1, Ordering::Relaxed);
+        if request.method != Method::Get {
+            self.tally.writes.fetch_add(1, Ordering::Relaxed);
+        }
+        self.inner.send(request).await
+    }
+}
+
+impl Lane {
+    /// The way to `app`; built once, and again when base URL, credential reference or connector change, or after [`Lane::forget`].
+    ///
+    /// # Errors
+    /// What [`Connect`] says.
+    pub fn way(&self, app: &ActiveApp, connect: &dyn Connect) -> Result<Way, String> {
+        let mut hasher = Hasher::new();
+        hasher.text(&app.spec.app.base_url).text(&app.spec.app.credential.to_string()).value(&app.connector);
+        let basis = hasher.value(&app.spec.app.limits).finish();
+        let mut held = self.way.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, way)) = &*held
+            && *known == basis
+        {
+            return Ok(way.clone());
+        }
+        let inner = connect.connect(&app.spec)?;
+        let target = Arc::new(Counted { inner, tally: Arc::clone(&self.requests) });
+        let way = Way { target, throttle: Arc::new(Throttle::new(&app.spec)), fresh_lessons: Arc::default() };
+        *held = Some((basis, way.clone()));
+        Ok(way)
+    }
+
+    /// Forgets the client, so that a renewed credential is read again.
+    pub fn forget(&self) {
+        *self.way.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// All lanes by app.
+#[derive(Default)]
+pub struct Lanes(Mutex<BTreeMap<AppName, Arc<Lane>>>);
+
+impl Lanes {
+    /// The lane of an app.
+    pub fn of(&self, app: &AppName) -> Arc<Lane> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lanes.entry(app.clone()).or_default())
+    }
+
+    /// Kicks every app: "look again".
+    pub fn kick_all(&self) {
+        for lane in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            lane.kick.notify_one();
+        }
+    }
+}

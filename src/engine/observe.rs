@@ -1,0 +1,216 @@
+//! Observe: fills in what the planner needs to know of the target before it plans creates. Many unknown pairs are answered by one
+//! complete paged listing, few by filters that were probed; what was found is kept.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::clock::{Span, Timestamp};
+use crate::connector::capability::{FilterProbe, Learned};
+use crate::engine::active::ActiveApp;
+use crate::engine::answer::Progress;
+use crate::engine::context::{Engine, EngineError, Watcher};
+use crate::engine::lane::Way;
+use crate::engine::perform::observe::Looked;
+use crate::engine::perform::{self, Lesson, Listing};
+use crate::engine::plan::Judged;
+use crate::engine::plan::page::fold_name;
+use crate::id::UserId;
+use crate::provision::desired::Desired;
+use crate::provision::diff;
+use crate::provision::leaving::Access;
+
+/// From this many unknown pairs in a page on, the whole list is read instead of asking for each.
+const LISTING_WORTH: usize = 20;
+/// Discovery and filters are looked at again after this long.
+const LEARNED_HOLDS: Span = Span::from_days(7);
+
+/// The looking side of one planner pass.
+pub struct Observer<'a> {
+    engine: &'a Engine,
+    app: Arc<ActiveApp>,
+    way: Result<Way, String>,
+    learned: Learned,
+    introduced: bool,
+    listing: Listed,
+    /// Hash of folded userName → the first user of this pass who wants it.
+    names: HashMap<u64, UserId>,
+}
+
+enum Listed {
+    NotAsked,
+    Complete(Listing),
+    Impossible,
+}
+
+impl<'a> Observer<'a> {
+    /// Prepares looking; sends nothing yet.
+    ///
+    /// # Errors
+    /// If the store can't be read.
+    pub async fn begin(engine: &'a Engine, app: Arc<ActiveApp>) -> Result<Self, EngineError> {
+        let record = engine.parts.store.app(&app.spec.name).await?;
+        let way = engine.lanes.of(&app.spec.name).way(&app, &*engine.parts.connect);
+        Ok(Self {
+            engine,
+            app,
+            way,
+            learned: record.learned,
+            introduced: false,
+            listing: Listed::NotAsked,
+            names: HashMap::new(),
+        })
+    }
+
+    /// Looks up the pairs that would be created or linked and are not known at the target. Pairs that could not be looked at are
+    /// named with the reason: nothing is created blindly.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn look(
+        &mut self,
+        mut judged: Vec<Judged>,
+        as_of: Timestamp,
+        watcher: &dyn Watcher,
+    ) -> Result<(Vec<Judged>, BTreeMap<UserId, String>), EngineError> {
+        let wanted: Vec<usize> = (0..judged.len())
+            .filter(|index| {
+                let pair = &judged[*index];
+                pair.desired.is_some() && diff::needs_lookup(&pair.row.account, &pair.access, as_of)
+            })
+            .collect();
+        let mut unseen = BTreeMap::new();
+        if wanted.is_empty() {
+            return Ok((judged, unseen));
+        }
+        if let Err(why) = self.introduce(as_of).await? {
+            unseen.extend(wanted.iter().map(|index| (judged[*index].row.user.id, why.clone())));
+            return Ok((judged, unseen));
+        }
+        if wanted.len() >= LISTING_WORTH && matches!(self.listing, Listed::NotAsked) {
+            self.list(watcher).await?;
+        }
+        let (mut matches, mut lessons) = (Vec::new(), Vec::new());
+        for index in wanted {
+            let pair = &mut judged[index];
+            match self.look_up(pair).await {
+                Ok(looked) => {
+                    matches.push((pair.row.user.id, looked.observation.clone()));
+                    pair.row.account.observation = looked.observation;
+                    lessons.extend(looked.lessons);
+                }
+                Err(why) => {
+                    unseen.insert(pair.row.user.id, why);
+                }
+            }
+        }
+        self.learn(&lessons).await?;
+        self.engine.parts.store.note_matches(&self.app.spec.name, matches).await?;
+        Ok((judged, unseen))
+    }
+
+    async fn look_up(&self, pair: &Judged) -> Result<Looked, String> {
+        let (user, external_id) = (pair.row.user.id, pair.external_id.as_str());
+        let desired: &Desired = pair.desired.as_ref().ok_or_else(|| "the rules give no account".to_owned())?;
+        let way = self.way.as_ref().map_err(Clone::clone)?;
+        let cx = self.context(way);
+        let looked = match &self.listing {
+            Listed::Complete(listing) => {
+                let observation = listing.observe(cx, user, external_id, desired).await;
+                observation.map(|observation| Looked { observation, lessons: Vec::new() })
+            }
+            Listed::NotAsked | Listed::Impossible => perform::lookup(cx, user, external_id, desired).await,
+        };
+        looked.map_err(|failure| failure.detail)
+    }
+
+    fn context<'b>(&'b self, way: &'b Way) -> perform::Context<'b> {
+        perform::Context {
+            target: &*way.target,
+            spec: &self.app.spec,
+            learned: &self.learned,
+            clock: &*self.engine.parts.clock,
+            owners: &self.engine.parts.store,
+            throttle: &way.throttle,
+            instance: self.engine.instance,
+        }
+    }
+
+    /// Discovery and filter probes, once per app digest and week.
+    async fn introduce(&mut self, as_of: Timestamp) -> Result<Result<(), String>, EngineError> {
+        let way = match &self.way {
+            Ok(way) => way.clone(),
+            Err(why) => return Ok(Err(why.clone())),
+        };
+        let fresh = self.learned.basis == self.app.spec.digest
+            && self.learned.discovered_at.is_some_and(|at| at.plus(LEARNED_HOLDS) > as_of);
+        let unproven = self.learned.filters.values().any(|probe| *probe == FilterProbe::HalfProven);
+        if self.introduced || (fresh && !unproven) {
+            return Ok(Ok(()));
+        }
+        let report = perform::test_connection(self.context(&way), &*self.engine.parts.entropy).await;
+        self.learn(&report.lessons).await?;
+        if let Some(failure) = report.failure {
+            return Ok(Err(failure.detail));
+        }
+        self.introduced = true;
+        Ok(Ok(()))
+    }
+
+    async fn learn(&mut self, lessons: &[Lesson]) -> Result<(), EngineError> {
+        if let Some(learned) = perform::absorb(&self.learned, self.app.spec.digest, lessons) {
+            self.engine.parts.store.learn(&self.app.spec.name, learned.clone()).await?;
+            self.learned = learned;
+        }
+        Ok(())
+    }
+
+    async fn list(&mut self, watcher: &dyn Watcher) -> Result<(), EngineError> {
+        let Ok(way) = self.way.clone() else { return Ok(()) };
+        if !self.app.spec.connector.paging.list {
+            self.listing = Listed::Impossible;
+            return Ok(());
+        }
+        let step = format!("reading the list of {}", self.app.spec.name);
+        watcher.progress(Progress { step, done: 0, total: 0 });
+        self.listing = match perform::listing(self.context(&way)).await {
+            Ok(listing) if listing.incomplete.is_none() => Listed::Complete(listing),
+            Ok(_) | Err(_) => Listed::Impossible,
+        };
+        Ok(())
+    }
+
+    /// Folded userName → who else in the ledger has it, or in this pass wants it.
+    ///
+    /// # Errors
+    /// If the store can't be read.
+    pub async fn owners(&mut self, judged: &[Judged]) -> Result<BTreeMap<String, Vec<UserId>>, EngineError> {
+        let mut owners: BTreeMap<String, Vec<UserId>> = BTreeMap::new();
+        let entitled = judged.iter().filter(|pair| matches!(pair.access, Access::Entitled(_)));
+        let wanting: Vec<(String, UserId, bool)> = entitled
+            .filter_map(|pair| {
+                let name = pair.desired.as_ref()?.user_name()?;
+                let has_it = pair.row.account.is_ours()
+                    && pair.row.account.user_name().is_some_and(|old| fold_name(old) == fold_name(name));
+                Some((fold_name(name), pair.row.user.id, has_it))
+            })
+            .collect();
+        let asked: Vec<String> =
+            wanting.iter().filter(|(_, _, has_it)| !has_it).map(|(name, _, _)| name.clone()).collect();
+        if !asked.is_empty() {
+            let known = self.engine.parts.store.owners_by_name(&self.app.spec.name, asked.clone()).await?;
+            for (name, owner) in asked.into_iter().zip(known) {
+                owners.entry(name).or_default().extend(owner);
+            }
+        }
+        for (name, user, _) in wanting {
+            let hash = blake3::hash(name.as_bytes());
+            let key = u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap_or_default());
+            let first = *self.names.entry(key).or_insert(user);
+            let others = owners.entry(name).or_default();
+            others.extend([first, user]);
+            others.sort();
+            others.dedup();
+        }
+        Ok(owners)
+    }
+}

@@ -1,0 +1,35 @@
+//! The conversations with a target that carry out one operation, or find out what is there.
+//!
+//! [`perform`] carries out a cleared operation, [`verify`] finds out what became of one whose outcome is unknown, [`observe`]
+//! looks users up before planning, [`test`] tries a connection. What a conversation teaches about the app comes back as
+//! [`Lesson`]s. Nothing here writes to the store, decides what is sent, sends a create twice, or concludes anything from an
+//! absence that a list or a filter of doubtful honesty reports.
+
+pub mod accept;
+pub mod attempt;
+pub mod context;
+pub mod conversation;
+pub mod create;
+pub mod find;
+pub mod leave;
+pub mod lesson;
+pub mod link;
+pub mod observe;
+pub mod probe;
+pub mod rename;
+pub mod run;
+pub mod test;
+pub mod throttle;
+pub mod update;
+pub mod verify;
+pub mod whole_list;
+
+pub use context::{Context, Owners};
+pub use lesson::{Lesson, absorb};
+pub use observe::lookup;
+pub use probe::probe_filters;
+pub use run::{Performed, perform};
+pub use test::{TestReport, test_connection};
+pub use throttle::Throttle;
+pub use verify::verify;
+pub use whole_list::{Listing, listing};

@@ -1,0 +1,144 @@
+//! Access first, then the desired account: what the rules say of one pair.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::connector::app::{AppSpec, LeavingPolicy};
+use crate::digest::{Digest, Hasher};
+use crate::directory::assignment::Assignment;
+use crate::directory::change::Cause;
+use crate::id::InstanceId;
+use crate::provision::account::{Presence, external_id};
+use crate::provision::desired::Desired;
+use crate::provision::guard::finding::{Finding, FindingKind};
+use crate::provision::leaving::{Access, Leaving, highest_app_role};
+use crate::rules::{Evaluated, RuleError, RuleFault, Rules, Subject};
+use crate::store::query::PairRow;
+
+/// What the rules say of one pair.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// What the store knows.
+    pub row: PairRow,
+    /// Why the pair is looked at.
+    pub cause: Cause,
+    /// Over all that the pair depends on.
+    pub basis: Digest,
+    /// Nothing it depends on changed since it was last settled: no rule ran.
+    pub unchanged: bool,
+    /// All roles, those by condition included.
+    pub roles: BTreeSet<String>,
+    /// Whether the user should have the app.
+    pub access: Access,
+    /// The engine's externalId for the user.
+    pub external_id: String,
+    /// The account he should have; `None` for leavers and after a fault.
+    pub desired: Option<Desired>,
+    /// The rules failed, or several app roles can't be ranked.
+    pub fault: Option<Finding>,
+    /// The entitlement rules failed: attributes flow, edges stay.
+    pub entitlement_fault: Option<String>,
+    /// Whether `in_scope` or `account` ran.
+    pub evaluated: bool,
+}
+
+/// Judges one pair of `app`.
+pub fn judge(app: &AppSpec, rules: &Rules, instance: InstanceId, row: PairRow, cause: Cause) -> Judged {
+    let basis = basis(app, &row);
+    let unchanged = row.account.basis == Some(basis) && !waits_for_time(app, &row);
+    let external_id = external_id(instance, row.user.id);
+    let mut judged = Judged {
+        row,
+        cause,
+        basis,
+        unchanged,
+        roles: BTreeSet::new(),
+        access: Access::Leaving(Leaving::Unassigned),
+        external_id,
+        desired: None,
+        fault: None,
+        entitlement_fault: None,
+        evaluated: false,
+    };
+    if !unchanged {
+        judged.ask(app, rules);
+    }
+    judged
+}
+
+/// Over user revision, app digest, assignment (a function of both) and references.
+fn basis(app: &AppSpec, row: &PairRow) -> Digest {
+    let mut hasher = Hasher::new();
+    hasher.value(&row.user.id).number(row.user.revision).value(&app.digest).value(&row.manager);
+    hasher.finish()
+}
+
+/// A deactivated account whose policy deletes it later is looked at in every cycle.
+fn waits_for_time(app: &AppSpec, row: &PairRow) -> bool {
+    let leaving = &app.app.leaving;
+    row.account.presence == Presence::Deactivated
+        && (leaving.on_delete == LeavingPolicy::Delete || leaving.on_unassign == LeavingPolicy::Delete)
+}
+
+impl Judged {
+    fn ask(&mut self, app: &AppSpec, rules: &Rules) {
+        self.roles = match rules.roles(&self.row.user) {
+            Ok(roles) => roles,
+            Err(fault) => return self.fail(&fault),
+        };
+        let assignment = app.app.assign.assign(&app.name, &self.row.user, &self.roles);
+        self.access = Access::decide(&self.row.user, assignment);
+        if let Access::Entitled(assignment) = self.access.clone() {
+            self.ask_for_account(app, rules, &assignment);
+        }
+    }
+
+    fn ask_for_account(&mut self, app: &AppSpec, rules: &Rules, assignment: &Assignment) {
+        let app_role = match highest_app_role(assignment, &app.app.app_role_order) {
+            Ok(role) => role.map(str::to_owned),
+            Err(unlisted) => {
+                self.fault = Some(Finding::new(FindingKind::UnlistedAppRole, unlisted));
+                return;
+            }
+        };
+        self.evaluated = true;
+        let evaluated = evaluate(rules, self, app_role.as_deref(), &assignment.overrides);
+        match evaluated {
+            Ok(Evaluated { in_scope: false, .. }) => self.access = Access::Leaving(Leaving::Unassigned),
+            Ok(Evaluated { desired, entitlements, .. }) => {
+                let mut desired = desired.unwrap_or_default();
+                match entitlements {
+                    Ok(grants) => desired.grants = grants,
+                    Err(fault) => self.entitlement_fault = Some(fault.to_string()),
+                }
+                self.desired = Some(desired);
+            }
+            Err(fault) => self.fail(&fault),
+        }
+    }
+
+    fn fail(&mut self, fault: &RuleFault) {
+        self.evaluated = true;
+        self.fault = Some(Finding::new(FindingKind::RuleError, fault.to_string()));
+    }
+}
+
+/// Evaluates once; a pair that trips the time fuse is tried once more, alone, with ten times the time.
+fn evaluate(
+    rules: &Rules,
+    judged: &Judged,
+    app_role: Option<&str>,
+    overrides: &BTreeMap<String, Option<crate::directory::value::Value>>,
+) -> Result<Evaluated, RuleFault> {
+    let subject = Subject {
+        user: &judged.row.user,
+        roles: &judged.roles,
+        app_role,
+        external_id: &judged.external_id,
+        manager: judged.row.manager.as_ref(),
+        overrides,
+    };
+    match rules.evaluate(&subject) {
+        Err(RuleError::Fuse(_)) => rules.evaluate_patiently(&subject),
+        other => other.map_err(RuleError::into_fault),
+    }
+}

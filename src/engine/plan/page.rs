@@ -1,0 +1,186 @@
+//! One page: judged pairs → operations with findings and verdicts, and what was skipped and why.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Timestamp;
+use crate::connector::app::AppSpec;
+use crate::connector::descriptor::UsernameChange;
+use crate::digest::Digest;
+use crate::engine::plan::judge::Judged;
+use crate::id::UserId;
+use crate::provision::account::{Account, MuteReason, Presence};
+use crate::provision::desired::Desired;
+use crate::provision::diff::{self, Draft, Pair};
+use crate::provision::event::StatusKind;
+use crate::provision::guard::finding::Finding;
+use crate::provision::guard::{admission, checks};
+use crate::provision::leaving::Access;
+use crate::provision::operation::{Kind, Operation};
+use crate::provision::plan::{PlanPage, Planned, SkipReason, Skipped, Verdict};
+
+/// All that a page is computed from.
+#[derive(Debug)]
+pub struct PageInput<'a> {
+    /// The one time of the plan.
+    pub as_of: Timestamp,
+    /// The app.
+    pub app: &'a AppSpec,
+    /// Digest of the connector.
+    pub connector: Digest,
+    /// The pairs, judged, with fresh observations in their accounts.
+    pub pairs: &'a [Judged],
+    /// Folded userName → who else has or wants it.
+    pub owners: &'a BTreeMap<String, Vec<UserId>>,
+    /// Pairs whose target could not be looked at, and why.
+    pub unseen: &'a BTreeMap<UserId, String>,
+}
+
+/// userNames are compared without case (RFC 7643 section 4.1.1).
+pub fn fold_name(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// Plans one page.
+pub fn plan_page(input: &PageInput<'_>) -> PlanPage {
+    let mut page = PlanPage::default();
+    for judged in input.pairs {
+        page.users.push(judged.row.user.id);
+        plan_pair(input, judged, &mut page);
+    }
+    page.operations.sort_by_key(|planned| (!planned.operation.kind.is_leaving(), planned.operation.user));
+    page.skipped.sort_by_key(|skipped| skipped.user);
+    page.quiet.sort_by_key(|quiet| quiet.0);
+    page.kept.sort();
+    page.released.sort();
+    page.users.sort();
+    page
+}
+
+fn plan_pair(input: &PageInput<'_>, judged: &Judged, page: &mut PlanPage) {
+    let user = judged.row.user.id;
+    let account = &judged.row.account;
+    let mut skip = |reason| page.skipped.push(Skipped { user, label: judged.row.user.label(), reason });
+    if let Some(open) = &judged.row.open {
+        if matches!(open.status, StatusKind::Running | StatusKind::Verifying) {
+            return skip(SkipReason::InFlight { event: open.event });
+        }
+        if judged.unchanged {
+            return skip(SkipReason::AlreadyOpen { event: open.event });
+        }
+    }
+    if judged.unchanged {
+        page.unchanged += 1;
+        return;
+    }
+    let pair = Pair {
+        app: input.app,
+        user: &judged.row.user,
+        account,
+        access: &judged.access,
+        desired: judged.desired.as_ref(),
+        external_id: &judged.external_id,
+        unseen: input.unseen.get(&user).map(String::as_str),
+        as_of: input.as_of,
+    };
+    let draft = match &judged.fault {
+        Some(fault) => faulty(pair, fault),
+        None => diff::draft(pair),
+    };
+    match draft {
+        Draft::Operation(operation, findings) => match admit(input, judged, *operation, findings) {
+            Ok(planned) => page.operations.push(planned),
+            Err(reason) => skip(reason),
+        },
+        Draft::Skip(SkipReason::Released { paths }) => {
+            skip(SkipReason::Released { paths: paths.clone() });
+            page.released.push((user, paths));
+            page.quiet.push((user, judged.basis));
+        }
+        Draft::Skip(reason) => skip(reason),
+        Draft::Quiet => page.quiet.push((user, judged.basis)),
+        Draft::Kept => {
+            skip(SkipReason::Kept);
+            page.kept.push(user);
+        }
+        Draft::NotConcerned if judged.row.open.is_some() => page.quiet.push((user, judged.basis)),
+        Draft::NotConcerned => page.unchanged += 1,
+    }
+}
+
+/// A rule fault changes nothing: a blocked event without a payload, never a removal.
+fn faulty(pair: Pair<'_>, fault: &Finding) -> Draft {
+    let kind = if pair.account.is_ours() { Kind::Update } else { Kind::Create };
+    Draft::Operation(Box::new(diff::bare(pair, kind)), vec![fault.clone()])
+}
+
+fn admit(
+    input: &PageInput<'_>,
+    judged: &Judged,
+    mut operation: Operation,
+    mut findings: Vec<Finding>,
+) -> Result<Planned, SkipReason> {
+    let account = &judged.row.account;
+    if judged.fault.is_none() {
+        findings.extend(checks::all(checks::Subject {
+            app: input.app,
+            user: &judged.row.user,
+            roles: &judged.roles,
+            account,
+            desired: judged.desired.as_ref(),
+            operation: &operation,
+            name_owner: name_owner(input, judged),
+        }));
+    }
+    admission::apply_policy(input.app, &mut findings);
+    let verdict = admission::verdict(&findings);
+    if let Some(reason) = muted(input.app, account, &operation, verdict) {
+        return Err(reason);
+    }
+    let origin = input.app.app.origin();
+    if let Some(open) = &judged.row.open {
+        // The open event took the account's present generation: the same payload was computed one generation earlier.
+        let mut before = operation.clone();
+        before.generation = operation.generation.saturating_sub(1);
+        if before.payload_digest(&origin, input.connector, &findings) == open.payload {
+            return Err(SkipReason::AlreadyOpen { event: open.event });
+        }
+    }
+    operation.generation = account.generation;
+    let payload = operation.payload_digest(&origin, input.connector, &findings);
+    let basis = if settles(input.app, &operation) { judged.basis } else { Digest::default() };
+    Ok(Planned { operation, findings, verdict, payload, cause: judged.cause.clone(), basis })
+}
+
+/// Whether nothing is left to do for the pair once the operation succeeded; otherwise it is planned again. A reference that waits
+/// does not count: the basis changes when the manager's account arrives.
+fn settles(app: &AppSpec, operation: &Operation) -> bool {
+    match operation.kind {
+        Kind::Create | Kind::Update | Kind::Delete | Kind::Deactivate => true,
+        Kind::Reactivate => app.connector.users.username_change == UsernameChange::InPlace,
+        Kind::Link | Kind::Rename => false,
+    }
+}
+
+fn name_owner(input: &PageInput<'_>, judged: &Judged) -> Option<UserId> {
+    let name = judged.desired.as_ref().and_then(Desired::user_name)?;
+    if !matches!(judged.access, Access::Entitled(_)) {
+        return None;
+    }
+    input.owners.get(&fold_name(name))?.iter().find(|owner| **owner != judged.row.user.id).copied()
+}
+
+fn muted(app: &AppSpec, account: &Account, operation: &Operation, verdict: Verdict) -> Option<SkipReason> {
+    let mute = account.mute.as_ref()?;
+    let holds = mute.app == app.digest && mute.payload == operation.mute_digest();
+    let why = match mute.why {
+        MuteReason::Failed => "it failed for good",
+        MuteReason::Rejected if operation.kind.is_leaving() && account.presence == Presence::Active => {
+            "it was rejected: a leaver still active"
+        }
+        MuteReason::Rejected => "it was rejected",
+        // What made a guard refuse may be gone although the payload is the same.
+        MuteReason::Refused if verdict == Verdict::Refused => "it was blocked",
+        MuteReason::Refused => return None,
+    };
+    holds.then(|| SkipReason::Muted { event: mute.event, why: why.to_owned() })
+}

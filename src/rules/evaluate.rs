@@ -1,0 +1,195 @@
+//! Rules over one subject: who holds a role, who is in scope, which account and which entitlements he should have.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rhai::{AST, Dynamic, EvalAltResult, Position, Scope};
+
+use crate::directory::User;
+use crate::provision::Desired;
+use crate::provision::desired::GrantedEntitlement;
+use crate::rules::fault::{RuleError, RuleFault};
+use crate::rules::load::{Rules, Source, Split};
+use crate::rules::person::{Person, Subject};
+use crate::rules::sandbox::{self, DEADLINE, Hit, PATIENT_DEADLINE, Reading};
+use crate::rules::shape::{self, Paths, Shape, Weight};
+
+/// The split is trusted up to a quarter of each limit; beyond it the whole decides, so that both have the same verdict.
+const TRUSTED_SHARE: usize = 4;
+
+/// What rules say of one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluated {
+    /// False = the assignment is lost.
+    pub in_scope: bool,
+    /// The account he should have, with the entitlements if they are known; `None` if he is not in scope.
+    pub desired: Option<Desired>,
+    /// Sorted, without repeats; empty if he is not in scope. A fault here leaves the account's attributes flowing and its edges alone.
+    pub entitlements: Result<Vec<GrantedEntitlement>, RuleFault>,
+}
+
+impl Rules {
+    /// The roles of `user`: what the source gives, and those whose condition holds. Conditions see the source's roles, not each other's.
+    ///
+    /// # Errors
+    /// A condition that fails, or is neither true nor false, for this user.
+    pub fn roles(&self, user: &User) -> Result<BTreeSet<String>, RuleFault> {
+        let mut roles = user.roles.clone();
+        if self.conditions.is_empty() {
+            return Ok(roles);
+        }
+        let overrides = BTreeMap::new();
+        let subject =
+            Subject { user, roles: &user.roles, app_role: None, external_id: "", manager: None, overrides: &overrides };
+        let person = Person::build(&subject, self.condition_uses);
+        for condition in &self.conditions {
+            let (result, reading) = sandbox::metered(PATIENT_DEADLINE, || {
+                sandbox::engine().eval_ast_with_scope::<Dynamic>(&mut scope(&person), &condition.ast)
+            });
+            let start = Position::new(1, 1);
+            let result = settle(&condition.file, start, result, reading).map_err(RuleError::into_fault)?;
+            match result.as_bool() {
+                Ok(true) => drop(roles.insert(condition.role.clone())),
+                Ok(false) => {}
+                Err(_) => {
+                    let message = format!("a condition is true or false; this one is {}", shape::name_of(&result));
+                    return Err(RuleFault::at(&condition.file, start, message));
+                }
+            }
+        }
+        Ok(roles)
+    }
+
+    /// Evaluates the rules over one subject.
+    ///
+    /// # Errors
+    /// [`RuleError::Fault`] if `in_scope` or `account` is wrong for him; [`RuleError::Fuse`] if any function ran into the deadline.
+    pub fn evaluate(&self, subject: &Subject<'_>) -> Result<Evaluated, RuleError> {
+        self.evaluate_within(subject, DEADLINE)
+    }
+
+    /// Evaluates with ten times the time: for a subject whose evaluation tripped the fuse, alone.
+    ///
+    /// # Errors
+    /// The fault; a deadline reached is one now.
+    pub fn evaluate_patiently(&self, subject: &Subject<'_>) -> Result<Evaluated, RuleFault> {
+        self.evaluate_within(subject, PATIENT_DEADLINE).map_err(RuleError::into_fault)
+    }
+
+    fn evaluate_within(&self, subject: &Subject<'_>, allowed: Duration) -> Result<Evaluated, RuleError> {
+        let person = Person::build(subject, self.uses);
+        if !self.in_scope(&person, allowed)? {
+            return Ok(Evaluated { in_scope: false, desired: None, entitlements: Ok(Vec::new()) });
+        }
+        let attributes = match self.account.split.as_ref().and_then(|split| evaluate_split(split, &person, allowed)) {
+            Some(paths) => paths,
+            None => self.whole_account(&person, allowed)?,
+        };
+        let entitlements = match self.entitlements(&person, allowed) {
+            Err(RuleError::Fuse(fault)) => return Err(RuleError::Fuse(fault)),
+            Err(RuleError::Fault(fault)) => Err(fault),
+            Ok(grants) => Ok(grants),
+        };
+        let grants = entitlements.clone().unwrap_or_default();
+        Ok(Evaluated { in_scope: true, desired: Some(Desired { attributes, grants }), entitlements })
+    }
+
+    fn in_scope(&self, person: &Person, allowed: Duration) -> Result<bool, RuleError> {
+        let Some(position) = self.in_scope else { return Ok(true) };
+        let result = self.call("in_scope", position, person, allowed)?;
+        result.as_bool().map_err(|_| {
+            let message = format!("`in_scope` must return true or false; it returned {}", shape::name_of(&result));
+            RuleFault::at(&self.file, position, message).into()
+        })
+    }
+
+    fn entitlements(&self, person: &Person, allowed: Duration) -> Result<Vec<GrantedEntitlement>, RuleError> {
+        let Some(position) = self.entitlements else { return Ok(Vec::new()) };
+        let result = self.call("entitlements", position, person, allowed)?;
+        shape::grants(&result).map_err(|reason| RuleFault::at(&self.file, position, reason).into())
+    }
+
+    fn whole_account(&self, person: &Person, allowed: Duration) -> Result<Paths, RuleError> {
+        let position = self.account.position;
+        let result = self.call("account", position, person, allowed)?;
+        let Ok(map) = result.as_map_ref() else {
+            let message = format!("`account` must return a map `#{{ … }}`; it returned {}", shape::name_of(&result));
+            return Err(RuleFault::at(&self.file, position, message).into());
+        };
+        let mut paths = Paths::new();
+        let mut weight = Weight { text_bytes: 0, items: map.len() };
+        for (name, value) in &*map {
+            let added = shape::account_attribute(name)
+                .and_then(|()| Shape::read(value, &mut weight, 0).map_err(|reason| format!("`{name}`: {reason}")))
+                .and_then(|shape| shape.flatten(name, false, &mut paths));
+            if let Err(reason) = added {
+                let position = self.account.keys.get(name.as_str()).copied().unwrap_or(position);
+                return Err(RuleFault::at(&self.file, position, reason).into());
+            }
+        }
+        Ok(paths)
+    }
+
+    fn call(&self, name: &str, position: Position, person: &Person, allowed: Duration) -> Result<Dynamic, RuleError> {
+        let (result, reading) = sandbox::metered(allowed, || {
+            sandbox::engine().call_fn::<Dynamic>(&mut Scope::new(), &self.script, name, (person.clone(),))
+        });
+        settle(&self.file, position, result, reading)
+    }
+}
+
+/// The account, one attribute at a time; `None` if anything is out of the ordinary, for then the whole decides.
+fn evaluate_split(split: &Split, person: &Person, allowed: Duration) -> Option<Paths> {
+    let mut weight = Weight { text_bytes: 0, items: split.attributes.len() };
+    let (paths, reading) = sandbox::metered(allowed, || {
+        let mut scope = scope(person);
+        if let Some(before) = &split.before {
+            drop(run(before, &mut scope)?);
+        }
+        let depth = scope.len();
+        let mut paths = Paths::new();
+        for attribute in &split.attributes {
+            let shape = match &attribute.value {
+                Source::Field(slot) => Shape::read(person.slot(*slot), &mut weight, 0),
+                Source::Constant(value) => Shape::read(value, &mut weight, 0),
+                Source::Expression(ast) => {
+                    let value = run(ast, &mut scope)?;
+                    scope.rewind(depth);
+                    Shape::read(&value, &mut weight, 0)
+                }
+            };
+            shape.ok()?.flatten(&attribute.name, false, &mut paths).ok()?;
+        }
+        Some(paths)
+    });
+    let ordinary = reading.hit.is_none()
+        && reading.operations <= sandbox::OPERATIONS_MAX / TRUSTED_SHARE as u64
+        && weight.text_bytes <= sandbox::TEXT_BYTES_MAX / TRUSTED_SHARE
+        && weight.items <= sandbox::ITEMS_MAX / TRUSTED_SHARE;
+    paths.filter(|_| ordinary)
+}
+
+fn run(ast: &AST, scope: &mut Scope<'_>) -> Option<Dynamic> {
+    sandbox::engine().eval_ast_with_scope(scope, ast).ok()
+}
+
+fn scope(person: &Person) -> Scope<'static> {
+    let mut scope = Scope::new();
+    scope.push("user", person.clone());
+    scope
+}
+
+/// The result of a metered run. A limit that the script swallowed counts all the same.
+fn settle(
+    file: &str,
+    position: Position,
+    result: Result<Dynamic, Box<EvalAltResult>>,
+    reading: Reading,
+) -> Result<Dynamic, RuleError> {
+    let fault = match (&result, reading.hit) {
+        (Err(error), hit) => RuleFault::evaluation(file, error, hit, position),
+        (Ok(_), Some(hit)) => RuleFault::at(file, position, hit.to_string()),
+        (Ok(_), None) => return result.map_err(|error| RuleFault::evaluation(file, &error, None, position).into()),
+    };
+    Err(if reading.hit == Some(Hit::Deadline) { RuleError::Fuse(fault) } else { RuleError::Fault(fault) })
+}

@@ -1,0 +1,249 @@
+//! From a script to [`Rules`]: parsed, checked, and the account map split into one expression an attribute.
+
+use std::collections::BTreeMap;
+
+use rhai::{AST, ASTNode, Dynamic, Expr, Position, Scope, Stmt};
+
+use crate::connector::app::AppSpec;
+use crate::directory::RoleDefinition;
+use crate::rules::check::{self, Place};
+use crate::rules::fault::RuleFault;
+use crate::rules::person::{self, Uses};
+use crate::rules::sandbox::{self, SOURCE_BYTES_MAX};
+use crate::rules::{shape, suggest};
+
+/// The rules of one app, ready to be evaluated. Cheap to share between threads; compile once per app and revision.
+#[derive(Debug)]
+pub struct Rules {
+    pub(super) file: String,
+    pub(super) script: AST,
+    pub(super) uses: Uses,
+    pub(super) in_scope: Option<Position>,
+    pub(super) account: Account,
+    pub(super) entitlements: Option<Position>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) condition_uses: Uses,
+}
+
+/// `fn account(user)`.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) position: Position,
+    /// Where the attributes are written, for faults.
+    pub(super) keys: BTreeMap<String, Position>,
+    pub(super) split: Option<Split>,
+}
+
+/// The account map as one expression an attribute. Same results as the whole, or none.
+#[derive(Debug)]
+pub(super) struct Split {
+    /// The `let`s before the map.
+    pub(super) before: Option<AST>,
+    pub(super) attributes: Vec<Attribute>,
+}
+
+/// One attribute of the split.
+#[derive(Debug)]
+pub(super) struct Attribute {
+    pub(super) name: String,
+    pub(super) value: Source,
+}
+
+/// Where its value comes from.
+#[derive(Debug)]
+pub(super) enum Source {
+    /// Just `user.<field>`.
+    Field(usize),
+    /// A constant.
+    Constant(Dynamic),
+    /// Anything else.
+    Expression(AST),
+}
+
+/// A role by condition.
+#[derive(Debug)]
+pub(super) struct Condition {
+    pub(super) role: String,
+    pub(super) file: String,
+    pub(super) ast: AST,
+}
+
+/// The rules that ship with Usher: path below a workspace's `rules/` and text, scripts and examples.
+pub fn builtin() -> [(&'static str, &'static str); 6] {
+    [
+        ("generic.rhai", include_str!("../../rules/generic.rhai")),
+        ("generic.examples.toml", include_str!("../../rules/generic.examples.toml")),
+        ("nulab-pass.rhai", include_str!("../../rules/nulab-pass.rhai")),
+        ("nulab-pass.examples.toml", include_str!("../../rules/nulab-pass.examples.toml")),
+        ("nullplatform.rhai", include_str!("../../rules/nullplatform.rhai")),
+        ("nullplatform.examples.toml", include_str!("../../rules/nullplatform.examples.toml")),
+    ]
+}
+
+impl Rules {
+    /// Compiles the rules and the role conditions of an app. Nothing is run.
+    ///
+    /// # Errors
+    /// The first mistake: syntax, an unknown name, something a rule may not do, a script over 64 KiB.
+    pub fn compile(spec: &AppSpec) -> Result<Self, RuleFault> {
+        Self::from_source(&spec.rules_file, &spec.rules_source, &spec.roles)
+    }
+
+    /// As [`Rules::compile`], from the parts.
+    ///
+    /// # Errors
+    /// As [`Rules::compile`].
+    pub fn from_source(file: &str, source: &str, roles: &[RoleDefinition]) -> Result<Self, RuleFault> {
+        build(file, source, roles)
+    }
+
+    /// The same rules without the split: for comparing the two.
+    #[must_use]
+    pub fn unsplit(mut self) -> Self {
+        self.account.split = None;
+        self
+    }
+
+    /// How many attributes of the account are evaluated each by itself; `None` if the account is evaluated as a whole.
+    pub fn split_attributes(&self) -> Option<usize> {
+        self.account.split.as_ref().map(|split| split.attributes.len())
+    }
+}
+
+fn build(file: &str, source: &str, roles: &[RoleDefinition]) -> Result<Rules, RuleFault> {
+    let script = parse(file, source, |source| sandbox::engine().compile(source))?;
+    if let Some(statement) = script.statements().first() {
+        let message = "only functions here: put this into `fn account(user)` or a function of its own";
+        return Err(RuleFault::at(file, statement.position(), message));
+    }
+    let uses = check::names(file, &script, Place::App)?;
+    let entry = |name| entry_point(file, &script, name);
+    let (in_scope, account, entitlements) = (entry("in_scope")?, entry("account")?, entry("entitlements")?);
+    let Some(position) = account else {
+        return Err(RuleFault::at(file, Position::NONE, missing_account(&script)));
+    };
+    let account = account_of(file, &script, position)?;
+    let mut condition_uses = Uses::default();
+    let conditions =
+        roles.iter().map(|role| condition(role, &mut condition_uses)).collect::<Result<Vec<_>, RuleFault>>()?;
+    Ok(Rules { file: file.to_owned(), script, uses, in_scope, account, entitlements, conditions, condition_uses })
+}
+
+fn parse(
+    file: &str,
+    source: &str,
+    parser: impl FnOnce(&str) -> Result<AST, rhai::ParseError>,
+) -> Result<AST, RuleFault> {
+    if source.len() > SOURCE_BYTES_MAX {
+        let message = format!("the script has {} bytes; the most is {SOURCE_BYTES_MAX}", source.len());
+        return Err(RuleFault::at(file, Position::NONE, message));
+    }
+    parser(source).map_err(|error| RuleFault::parse(file, &error))
+}
+
+fn missing_account(script: &AST) -> String {
+    let own: Vec<&str> = script.iter_functions().map(|function| function.name).collect();
+    match suggest::nearest("account", own.iter().copied()) {
+        Some(near) => format!("there is no `fn account(user)`; is `fn {near}` meant to be it?"),
+        None => "there is no `fn account(user)`; it says which account a user should have".to_owned(),
+    }
+}
+
+/// The place of an entry point, if the script has it.
+fn entry_point(file: &str, script: &AST, name: &str) -> Result<Option<Position>, RuleFault> {
+    let mut found = None;
+    for function in script.iter_functions().filter(|function| function.name == name) {
+        let position = first_statement(script, name).map_or(Position::NONE, |statement| statement.position());
+        if function.params.as_slice() != ["user"] {
+            let message = format!("`{name}` must be written `fn {name}(user)`");
+            return Err(RuleFault::at(file, position, message));
+        }
+        found = Some(position);
+    }
+    Ok(found)
+}
+
+fn first_statement(script: &AST, name: &str) -> Option<Stmt> {
+    body(script, name).into_iter().next()
+}
+
+/// The statements of a function.
+fn body(script: &AST, name: &str) -> Vec<Stmt> {
+    let mut statements = Vec::new();
+    script.clone_functions_only_filtered(|_, _, _, function, _| function == name).walk(&mut |path: &[ASTNode<
+        '_,
+    >]| {
+        if let [ASTNode::Stmt(statement)] = path {
+            statements.push((*statement).clone());
+        }
+        true
+    });
+    statements
+}
+
+fn account_of(file: &str, script: &AST, position: Position) -> Result<Account, RuleFault> {
+    let statements = body(script, "account");
+    let mut keys = BTreeMap::new();
+    let mut leaves_early = false;
+    for statement in &statements {
+        statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+            match path.last() {
+                Some(ASTNode::Stmt(Stmt::Return(..))) => leaves_early = true,
+                Some(ASTNode::Expr(Expr::Map(map, _))) => {
+                    for (name, _) in &map.0 {
+                        keys.entry(name.name.to_string()).or_insert(name.pos);
+                    }
+                }
+                _ => {}
+            }
+            true
+        });
+    }
+    let split = match statements.split_last() {
+        Some((Stmt::Expr(last), before)) if !leaves_early => match &**last {
+            Expr::Map(map, _) => {
+                for (name, _) in &map.0 {
+                    shape::account_attribute(&name.name).map_err(|reason| RuleFault::at(file, name.pos, reason))?;
+                }
+                split(script, before, map.0.iter().map(|(name, value)| (name.name.to_string(), value)))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    Ok(Account { position, keys, split })
+}
+
+fn split<'a>(script: &AST, before: &[Stmt], entries: impl Iterator<Item = (String, &'a Expr)>) -> Option<Split> {
+    if !before.iter().all(|statement| matches!(statement, Stmt::Var(..))) {
+        return None;
+    }
+    let before = (!before.is_empty()).then(|| AST::new(before.to_vec(), script.shared_lib().clone()));
+    let attributes = entries.map(|(name, value)| Attribute { name, value: source(script, value) }).collect();
+    Some(Split { before, attributes })
+}
+
+fn source(script: &AST, value: &Expr) -> Source {
+    if let Expr::Dot(pair, ..) = value
+        && check::is_user(&pair.lhs)
+        && let Expr::Property(property, _) = &pair.rhs
+        && let Some(slot) = person::slot(&property.2)
+    {
+        return Source::Field(slot);
+    }
+    match value.get_literal_value(None) {
+        Some(constant) if constant.is_unit() || constant.is_string() || constant.is_bool() || constant.is_int() => {
+            Source::Constant(constant)
+        }
+        _ => Source::Expression(AST::new([Stmt::Expr(Box::new(value.clone()))], script.shared_lib().clone())),
+    }
+}
+
+fn condition(role: &RoleDefinition, uses: &mut Uses) -> Result<Condition, RuleFault> {
+    let file = format!("role `{}`", role.name);
+    let mut scope = Scope::new();
+    scope.push_dynamic("user", Dynamic::UNIT);
+    let ast = parse(&file, &role.when, |source| sandbox::engine().compile_expression_with_scope(&scope, source))?;
+    uses.merge(check::names(&file, &ast, Place::Role)?);
+    Ok(Condition { role: role.name.clone(), file, ast })
+}

@@ -1,0 +1,100 @@
+//! What a target says of itself (RFC 7644 section 4). It only narrows what the connector says, and is never believed when it is
+//! absent, broken or generous.
+
+use serde_json::{Map, Value as Json};
+
+use crate::scim::decode::{self, DecodeError};
+use crate::scim::target::Answer;
+
+/// What ServiceProviderConfig says (RFC 7643 section 5), as far as it says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProviderConfig {
+    /// `patch.supported`.
+    pub patch: Option<bool>,
+    /// `filter.supported`.
+    pub filter: Option<bool>,
+    /// `filter.maxResults`, if above zero.
+    pub results_max: Option<u32>,
+    /// `bulk.supported`.
+    pub bulk: Option<bool>,
+    /// `etag.supported`.
+    pub etag: Option<bool>,
+}
+
+/// Reads ServiceProviderConfig: the object itself, or a list or array of one.
+///
+/// # Errors
+/// [`DecodeError`] if the body is no JSON object.
+pub fn provider_config(answer: &Answer) -> Result<ProviderConfig, DecodeError> {
+    let body = decode::json(answer)?;
+    let map = only_object(&body).ok_or(DecodeError::NotScim("not a ServiceProviderConfig"))?;
+    let results_max = decode::get(map, "filter").and_then(Json::as_object).and_then(|filter| {
+        decode::get(filter, "maxResults").and_then(Json::as_u64).and_then(|max| u32::try_from(max).ok())
+    });
+    Ok(ProviderConfig {
+        patch: supported(map, "patch"),
+        filter: supported(map, "filter"),
+        results_max: results_max.filter(|max| *max > 0),
+        bulk: supported(map, "bulk"),
+        etag: supported(map, "etag"),
+    })
+}
+
+fn supported(map: &Map<String, Json>, name: &str) -> Option<bool> {
+    match decode::get(decode::get(map, name)?.as_object()?, "supported")? {
+        Json::Bool(flag) => Some(*flag),
+        Json::String(text) => text.to_ascii_lowercase().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The object meant by an answer that may wrap it into a list.
+fn only_object(body: &Json) -> Option<&Map<String, Json>> {
+    match body {
+        Json::Array(items) => items.first()?.as_object(),
+        Json::Object(map) => match decode::get(map, "Resources") {
+            Some(Json::Array(items)) => items.first()?.as_object(),
+            _ => Some(map),
+        },
+        _ => None,
+    }
+}
+
+/// The rows of ResourceTypes or Schemas: a ListResponse, a bare array, or one object.
+///
+/// # Errors
+/// [`DecodeError`] if the body is no JSON of that kind.
+fn rows(answer: &Answer) -> Result<Vec<Map<String, Json>>, DecodeError> {
+    let items = match decode::json(answer)? {
+        Json::Array(items) => items,
+        Json::Object(mut map) => match map.remove("Resources") {
+            Some(Json::Array(items)) => items,
+            _ => vec![Json::Object(map)],
+        },
+        _ => return Err(DecodeError::NotScim("not a list")),
+    };
+    Ok(items.into_iter().filter_map(|item| if let Json::Object(map) = item { Some(map) } else { None }).collect())
+}
+
+/// Names and endpoints of resource types (RFC 7643 section 6). Endpoints may be relative, absolute or without a slash: they are
+/// for people to compare with the connector, never requested.
+///
+/// # Errors
+/// [`DecodeError`] if the body is no list.
+pub fn resource_types(answer: &Answer) -> Result<Vec<(String, String)>, DecodeError> {
+    let text = |map: &Map<String, Json>, name: &str| {
+        decode::get(map, name).and_then(Json::as_str).unwrap_or_default().to_owned()
+    };
+    Ok(rows(answer)?.iter().map(|map| (text(map, "name"), text(map, "endpoint"))).collect())
+}
+
+/// Schema URNs (RFC 7643 section 7).
+///
+/// # Errors
+/// [`DecodeError`] if the body is no list.
+pub fn schemas(answer: &Answer) -> Result<Vec<String>, DecodeError> {
+    Ok(rows(answer)?
+        .iter()
+        .filter_map(|map| decode::get(map, "id").and_then(Json::as_str).map(str::to_owned))
+        .collect())
+}
