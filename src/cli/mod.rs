@@ -13,6 +13,7 @@ mod doctor;
 mod door;
 mod exit;
 mod export;
+mod found;
 mod history;
 mod host;
 mod import;

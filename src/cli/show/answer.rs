@@ -10,7 +10,7 @@ use crate::text::printable;
 /// The answer for people.
 pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
     match answer {
-        Answer::Done(sentence) => format!("{}\n", printable(sentence)),
+        Answer::Done(sentences) => sentences.lines().map(|line| format!("{}\n", printable(line))).collect(),
         Answer::Imported(imported) => directory::imported(style, imported),
         Answer::Imports(imports) => directory::imports(style, imports),
         Answer::Users(users) => directory::users(style, users),
