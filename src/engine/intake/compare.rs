@@ -1,0 +1,90 @@
+//! What one row changes about one user. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::directory::change::SourceRow;
+use crate::directory::user::{Standing, User};
+use crate::directory::value::Value;
+
+/// In which way a known user changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Values change.
+    Changed,
+    /// Comes back from suspended or deleted.
+    Returned,
+    /// The source says: suspended or deleted.
+    Left,
+}
+
+/// What a row changes about a known user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// In which way.
+    pub kind: Kind,
+    /// The row without what is so already.
+    pub row: SourceRow,
+    /// What an active user loses: `role:NAME`, `group:NAME`, `app_role:APP`.
+    pub lost: Vec<String>,
+    /// Attributes of an active user that go empty.
+    pub emptied: Vec<String>,
+}
+
+/// What `row` changes about `user`; `None` = nothing. Lists are compared as sets (RFC 7643 section 2.4). With `keeps_standing` a row
+/// without a standing leaves the user where he stood.
+pub fn compare(user: &User, row: &SourceRow, keeps_standing: bool) -> Option<Difference> {
+    let row = reduced(user, row, keeps_standing);
+    let next = row.apply(user, user.changed_at);
+    if next == *user {
+        return None;
+    }
+    let kind = match (user.standing, next.standing) {
+        (Standing::Active, Standing::Active) => Kind::Changed,
+        (before, Standing::Active) if before != Standing::Active => Kind::Returned,
+        (Standing::Active, _) => Kind::Left,
+        _ => Kind::Changed,
+    };
+    let stays = user.standing == Standing::Active && next.standing == Standing::Active;
+    let (lost, emptied) = if stays { losses(user, &next) } else { (Vec::new(), Vec::new()) };
+    Some(Difference { kind, row, lost, emptied })
+}
+
+/// The row without what is so already.
+fn reduced(user: &User, row: &SourceRow, keeps_standing: bool) -> SourceRow {
+    let mut row = row.clone();
+    row.attributes.retain(|name, value| {
+        let value = value.as_ref().filter(|value| !value.is_empty());
+        match (user.attributes.get(name), value) {
+            (None, None) => false,
+            // A text that only looks like another one written differently is still another one: only lists compare as sets.
+            (Some(Value::List(_)), Some(new @ Value::List(_))) => !user.attributes[name].same(new),
+            (Some(old), Some(new)) => old != new,
+            _ => true,
+        }
+    });
+    if keeps_standing && row.standing.is_none() {
+        row.standing = Some(user.standing);
+    }
+    row.roles = row.roles.filter(|roles| *roles != user.roles);
+    row.groups = row.groups.filter(|groups| *groups != user.groups);
+    row.app_roles.retain(|app, role| user.app_roles.get(app) != role.as_ref());
+    row.manager = row.manager.filter(|manager| *manager != user.manager);
+    row
+}
+
+fn losses(user: &User, next: &User) -> (Vec<String>, Vec<String>) {
+    let gone = |prefix: &str, before: &BTreeSet<String>, after: &BTreeSet<String>| -> Vec<String> {
+        before.difference(after).map(|name| format!("{prefix}:{name}")).collect()
+    };
+    let mut lost = gone("role", &user.roles, &next.roles);
+    lost.extend(gone("group", &user.groups, &next.groups));
+    lost.extend(
+        user.app_roles.keys().filter(|app| !next.app_roles.contains_key(app)).map(|app| format!("app_role:{app}")),
+    );
+    let mut emptied: Vec<String> =
+        user.attributes.keys().filter(|name| !next.attributes.contains_key(*name)).cloned().collect();
+    if user.manager.is_some() && next.manager.is_none() {
+        emptied.push("manager".to_owned());
+    }
+    (lost, emptied)
+}

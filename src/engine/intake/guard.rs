@@ -1,0 +1,71 @@
+//! The import guard (`reliability.md` section 4): what parks a generation until an admin has looked. Pure.
+
+use crate::store::query::Preview;
+use crate::text::printable;
+
+/// Below this many users, shares mean little.
+pub const SMALL_BELOW: u64 = 40;
+/// In a small directory, more than this many parks.
+pub const SMALL_COUNT_MAX: u64 = 2;
+/// Otherwise more than this many …
+pub const COUNT_MAX: u64 = 10;
+/// … and more than this share, in per cent, parks;
+pub const PERCENT_MAX: u64 = 5;
+/// and more than this many whatever the share.
+pub const ABSOLUTE_MAX: u64 = 500;
+
+/// Whether `count` of `base` users is more than an import may change without being looked at.
+pub fn exceeds(count: u64, base: u64) -> bool {
+    if base < SMALL_BELOW {
+        return count > SMALL_COUNT_MAX;
+    }
+    (count > COUNT_MAX && count.saturating_mul(100) > base.saturating_mul(PERCENT_MAX)) || count > ABSOLUTE_MAX
+}
+
+/// Everything that shrinks, in words, with its count.
+fn measures(preview: &Preview) -> Vec<(String, u64)> {
+    let leaving = match (preview.missing, preview.left) {
+        (missing, 0) => format!("{missing} users are missing"),
+        (0, left) => format!("{left} users leave by the source's own state"),
+        (missing, left) => format!("{missing} users are missing and {left} leave by the source's own state"),
+    };
+    let mut measures = vec![(leaving, preview.missing + preview.left)];
+    for (name, count) in &preview.losing {
+        measures.push((format!("{count} users lose `{}`", printable(name)), *count));
+    }
+    for (name, count) in &preview.emptied {
+        measures.push((format!("`{}` goes empty for {count} users", printable(name)), *count));
+    }
+    measures
+}
+
+/// The largest count of anything that shrinks.
+pub fn largest(preview: &Preview) -> u64 {
+    measures(preview).into_iter().map(|(_, count)| count).max().unwrap_or(0)
+}
+
+/// Why the generation is parked; empty = it is not. `base` is the number of active users of the source before the import, `accepted` the
+/// number that `--accept-shrink` expects, `unknown` the rows of a full import that hide whom they are about.
+pub fn reasons(preview: &Preview, base: u64, accepted: Option<u64>, unknown: u64) -> Vec<String> {
+    let mut reasons: Vec<String> = measures(preview)
+        .into_iter()
+        .filter(|(_, count)| exceeds(*count, base) && accepted.is_none_or(|accepted| *count > accepted))
+        .map(|(what, count)| {
+            let percent = (count * 100).checked_div(base).unwrap_or(0);
+            let limit = if base < SMALL_BELOW {
+                format!("of fewer than {SMALL_BELOW} users at most {SMALL_COUNT_MAX} go unasked")
+            } else {
+                format!("at most {COUNT_MAX} or {PERCENT_MAX} %, never more than {ABSOLUTE_MAX}, go unasked")
+            };
+            let expected = accepted.map(|accepted| format!("; {accepted} were expected")).unwrap_or_default();
+            format!("{what}, of {base} ({percent} %); {limit}{expected}")
+        })
+        .collect();
+    if unknown > 0 && preview.missing > 0 {
+        reasons.push(format!(
+            "{unknown} rows could not be read and hide whom they are about: some of the {} missing users may be among them",
+            preview.missing
+        ));
+    }
+    reasons
+}
