@@ -20,8 +20,10 @@ const OVERRIDES: [&str; 2] = ["USHER_LOG", "RUST_LOG"];
 
 /// Starts logging for the whole process; a second call does nothing.
 pub fn start(settings: Settings) {
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter(settings.verbosity)).with_writer(std::io::stderr).with_target(true);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(settings.verbosity))
+        .with_writer(std::io::stderr)
+        .with_target(true);
     // A subscriber that is already installed (a test's) stays.
     let _already = if settings.json {
         builder.json().flatten_event(true).try_init()

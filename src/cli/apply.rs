@@ -17,7 +17,9 @@ const BASE_FILE: &str = "base";
 /// Runs the rules' examples, shows what the change does to every app, stores the files as a revision and activates it. It refuses when
 /// the active revision is not the one that these files were last applied from or exported at: `usher export` first, then merge.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher apply --dry-run                    what would it do?\n  usher apply --comment \"Sales gets Backlog\"")]
+#[command(
+    after_help = "Examples:\n  usher apply --dry-run                    what would it do?\n  usher apply --comment \"Sales gets Backlog\""
+)]
 pub(crate) struct Apply {
     /// Why, for the history
     #[arg(long, short = 'm', default_value = "", value_name = "TEXT")]

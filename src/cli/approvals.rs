@@ -13,7 +13,9 @@ use crate::id::{AppName, BatchId, EventId};
 /// An approval is for exactly the payload that was shown: if anything changes afterwards, it is asked again. A rejection is remembered:
 /// the same payload is not asked again until it changes or someone says `usher retry`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher approvals list\n  usher approvals show 17\n  usher approvals approve 17 18 19 --comment \"known accounts\"\n  usher approvals approve --batch bat_0192… --comment \"the reorganisation\"\n  usher approvals reject 20 --comment \"not ours\"")]
+#[command(
+    after_help = "Examples:\n  usher approvals list\n  usher approvals show 17\n  usher approvals approve 17 18 19 --comment \"known accounts\"\n  usher approvals approve --batch bat_0192… --comment \"the reorganisation\"\n  usher approvals reject 20 --comment \"not ours\""
+)]
 pub(crate) struct Approvals {
     #[command(subcommand)]
     what: What,
@@ -38,7 +40,9 @@ enum What {
         event: EventId,
     },
     /// Release
-    #[command(after_help = "Examples:\n  usher approvals approve 17 18 --comment \"known accounts\"\n  usher approvals approve --all --app nulab --comment \"first import\"")]
+    #[command(
+        after_help = "Examples:\n  usher approvals approve 17 18 --comment \"known accounts\"\n  usher approvals approve --all --app nulab --comment \"first import\""
+    )]
     Approve(Choice),
     /// Drop, and do not ask again for the same payload
     #[command(after_help = "Example:\n  usher approvals reject 20 --comment \"not ours\"")]

@@ -11,7 +11,9 @@ use crate::id::AppName;
 ///
 /// Apps are described in apps/NAME.toml; `usher apply` makes a changed file count.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher apps list\n  usher apps show nulab\n  usher apps test nulab            credential, discovery, filters: what works, in words\n  usher apps pause nulab           nothing is sent until `resume`")]
+#[command(
+    after_help = "Examples:\n  usher apps list\n  usher apps show nulab\n  usher apps test nulab            credential, discovery, filters: what works, in words\n  usher apps pause nulab           nothing is sent until `resume`"
+)]
 pub(crate) struct Apps {
     #[command(subcommand)]
     what: What,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{
-    apply, apps, approvals, assign, demo, doctor, export, history, import, imports, init, operators, pairs, plan, retry,
-    revisions, rules, sandbox, serve, status, store, sync, users,
+    apply, approvals, apps, assign, demo, doctor, export, history, import, imports, init, operators, pairs, plan,
+    retry, revisions, rules, sandbox, serve, status, store, sync, users,
 };
 
 /// Provisions accounts in apps over SCIM 2.0: plans, guards, asks, then pushes.

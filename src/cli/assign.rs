@@ -11,7 +11,9 @@ use crate::id::AppName;
 
 /// Give a user an app directly, whatever his roles and groups say.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher assign amy@example.com nulab\n  usher assign amy@example.com nulab --app-role USER --set display_name=\"Amy (Ops)\"")]
+#[command(
+    after_help = "Examples:\n  usher assign amy@example.com nulab\n  usher assign amy@example.com nulab --app-role USER --set display_name=\"Amy (Ops)\""
+)]
 pub(crate) struct Assign {
     /// Key, source:key, e-mail address, user name or id
     user: String,

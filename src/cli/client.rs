@@ -27,7 +27,9 @@ pub(crate) async fn ask(stream: UnixStream, path: &Path, ask: &Ask, watcher: &dy
         let mut line = Vec::new();
         read.read_until(b'\n', &mut line).await.context("the answer broke off")?;
         if line.is_empty() {
-            bail!("the process that holds the workspace went away before it answered; `usher history` shows what was done");
+            bail!(
+                "the process that holds the workspace went away before it answered; `usher history` shows what was done"
+            );
         }
         let reply = serde_json::from_slice(&line)
             .context("the answer was not understood; is `usher` of the same version on both sides?")?;

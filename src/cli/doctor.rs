@@ -63,8 +63,7 @@ fn disk(workspace: &Workspace) -> Check {
     let folder = workspace.store_dir();
     let folder = if folder.exists() { folder } else { workspace.root.clone() };
     let free = match nix::sys::statvfs::statvfs(&folder) {
-        // The fields' widths differ by platform.
-        Ok(stat) => (stat.blocks_available() as u64).saturating_mul(stat.fragment_size() as u64),
+        Ok(stat) => stat.blocks_available().saturating_mul(stat.fragment_size()),
         Err(error) => return bad("disk", format!("free space of {} can't be read: {error}", folder.display())),
     };
     let said = format!("{} MiB free where the store is", free >> 20);
@@ -87,9 +86,11 @@ fn clock(workspace: &Workspace) -> Check {
         return bad("clock", format!("it says {now}, which is past; set it, or times in the history are wrong"));
     }
     match written {
-        Some(written) if written > now.plus_millis(60_000) => {
-            check("clock", CheckLevel::Note, format!("it says {now}, but usher.toml was written at {written}; is it right?"))
-        }
+        Some(written) if written > now.plus_millis(60_000) => check(
+            "clock",
+            CheckLevel::Note,
+            format!("it says {now}, but usher.toml was written at {written}; is it right?"),
+        ),
         _ => check("clock", CheckLevel::Good, now.to_string()),
     }
 }

@@ -105,7 +105,9 @@ impl Door {
         let held = matches!(error, HostError::Lock(LockError::Held { .. }));
         let error = anyhow::Error::new(error);
         if held {
-            return error.context("the workspace is held by a process that does not listen; wait until it ends, then try again");
+            return error.context(
+                "the workspace is held by a process that does not listen; wait until it ends, then try again",
+            );
         }
         error
     }

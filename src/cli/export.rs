@@ -29,7 +29,12 @@ impl Export {
         if door.globals().json {
             return door.print(&answer);
         }
-        let mut out = format!("{} exported: {} files written, {} unchanged.\n", revision.number, written.written.len(), written.unchanged);
+        let mut out = format!(
+            "{} exported: {} files written, {} unchanged.\n",
+            revision.number,
+            written.written.len(),
+            written.unchanged
+        );
         for path in &written.written {
             let _ = writeln!(out, "  {path}");
         }
@@ -41,7 +46,8 @@ impl Export {
             None => {}
             Some(Conflict::Replaced) => out.push_str("  usher.toml: [[roles]] replaced\n"),
             Some(Conflict::ByHand(text)) => {
-                let _ = writeln!(out, "  usher.toml could not be changed safely; replace its [[roles]] with:\n\n{text}");
+                let _ =
+                    writeln!(out, "  usher.toml could not be changed safely; replace its [[roles]] with:\n\n{text}");
                 exit = Exit::Attention;
             }
         }

@@ -12,7 +12,9 @@ use crate::provision::operation::Kind;
 
 /// Show what happened, newest first, with the reason of each failure and what to do.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher history --user amy@example.com\n  usher history --app nulab --status failed,refused --since 2d\n  usher history 42                  one event with every request and answer in sentences")]
+#[command(
+    after_help = "Examples:\n  usher history --user amy@example.com\n  usher history --app nulab --status failed,refused --since 2d\n  usher history 42                  one event with every request and answer in sentences"
+)]
 pub(crate) struct History {
     /// One event: its whole story
     #[arg(value_name = "EVENT", conflicts_with_all = ["user", "app", "status", "kind", "since", "until", "before"])]
@@ -63,9 +65,10 @@ impl History {
 }
 
 fn status(word: &str) -> Result<StatusKind, String> {
-    StatusKind::ALL.into_iter().find(|status| status.word() == word).ok_or_else(|| {
-        format!("there is no status `{word}`; use {}", StatusKind::ALL.map(StatusKind::word).join(", "))
-    })
+    StatusKind::ALL
+        .into_iter()
+        .find(|status| status.word() == word)
+        .ok_or_else(|| format!("there is no status `{word}`; use {}", StatusKind::ALL.map(StatusKind::word).join(", ")))
 }
 
 fn kind(word: &str) -> Result<Kind, String> {

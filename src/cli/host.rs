@@ -86,7 +86,8 @@ pub(crate) async fn open_store(workspace: &Workspace) -> StoreResult<Arc<dyn Sto
 pub(crate) fn hold(workspace: &Workspace) -> Result<Lock, LockError> {
     let words: Vec<String> = std::env::args().collect();
     let program = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or("usher");
-    let command = std::iter::once(program).chain(words.iter().skip(1).map(String::as_str)).collect::<Vec<_>>().join(" ");
+    let command =
+        std::iter::once(program).chain(words.iter().skip(1).map(String::as_str)).collect::<Vec<_>>().join(" ");
     Lock::take(&workspace.lock_path(), &Holder { pid: std::process::id(), command: crate::text::printable(&command) })
 }
 

@@ -14,7 +14,9 @@ use crate::engine::command::Command;
 /// of the same source who are missing are suspended (or what the source's `missing` says). If too many would leave, lose a role or
 /// lose a value, the generation is parked until someone applies or drops it.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher import changes.csv                     what the file says, nothing else\n  usher import --full people.csv               who is missing leaves\n  usher import --source ldap 10_people.ldif 30_groups.ldif\n  usher import --full --accept-shrink 12 people.csv\n                                               12 leavers are expected; more still park")]
+#[command(
+    after_help = "Examples:\n  usher import changes.csv                     what the file says, nothing else\n  usher import --full people.csv               who is missing leaves\n  usher import --source ldap 10_people.ldif 30_groups.ldif\n  usher import --full --accept-shrink 12 people.csv\n                                               12 leavers are expected; more still park"
+)]
 pub(crate) struct Import {
     /// The source that the files come from [default: the only one in usher.toml]
     #[arg(long, value_name = "NAME")]

@@ -9,7 +9,9 @@ use crate::id::ImportId;
 
 /// See what was imported; apply or drop what was parked.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher imports list\n  usher imports show imp_0192…\n  usher imports apply imp_0192… --accept-shrink 12\n  usher imports drop imp_0192…")]
+#[command(
+    after_help = "Examples:\n  usher imports list\n  usher imports show imp_0192…\n  usher imports apply imp_0192… --accept-shrink 12\n  usher imports drop imp_0192…"
+)]
 pub(crate) struct Imports {
     #[command(subcommand)]
     what: What,

@@ -56,7 +56,8 @@ impl Init {
             "  {}\n\n`{account}` is its first operator (admin). Four eyes: {}.",
             workspace.config.store.display(),
             match workspace.config.four_eyes {
-                crate::access::FourEyes::Record => "record; you may approve what you caused, with a comment, and it is marked",
+                crate::access::FourEyes::Record =>
+                    "record; you may approve what you caused, with a comment, and it is marked",
                 crate::access::FourEyes::Enforce => "enforce; nobody approves what he himself caused",
             }
         );

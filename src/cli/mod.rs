@@ -2,8 +2,8 @@
 //! socket if a process holds the workspace, else it is answered in this process; the same code either way.
 
 mod apply;
-mod apps;
 mod approvals;
+mod apps;
 mod args;
 mod assign;
 mod client;

@@ -11,7 +11,9 @@ use crate::engine::command::{Command, UserRef};
 ///
 /// An admin changes apps, rules, the directory and operators; an approver decides; a viewer reads and retries. Each includes the next.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher operators list\n  usher operators add kenji --role approver --os-account kenji --user hr:TW1004\n  usher operators disable kenji")]
+#[command(
+    after_help = "Examples:\n  usher operators list\n  usher operators add kenji --role approver --os-account kenji --user hr:TW1004\n  usher operators disable kenji"
+)]
 pub(crate) struct Operators {
     #[command(subcommand)]
     what: What,

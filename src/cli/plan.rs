@@ -15,7 +15,9 @@ use crate::id::AppName;
 ///
 /// It is the same computation as `sync`'s. Nothing is written but what the reads taught (which accounts exist, which filters work).
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher plan                        all apps, with the active revision\n  usher plan --app nulab --draft    with the workspace's files\n  usher plan --user amy@example.com\n  usher plan --out plan.json && usher sync --plan plan.json\n                                    executes exactly this, or nothing")]
+#[command(
+    after_help = "Examples:\n  usher plan                        all apps, with the active revision\n  usher plan --app nulab --draft    with the workspace's files\n  usher plan --user amy@example.com\n  usher plan --out plan.json && usher sync --plan plan.json\n                                    executes exactly this, or nothing"
+)]
 pub(crate) struct Plan {
     /// Only this app
     #[arg(long)]
@@ -48,7 +50,10 @@ impl Plan {
         }
         let exit = door.print_styled(&style, &answer)?;
         if let (Some(path), false) = (&self.out, door.globals().json) {
-            say(&format!("\nWritten to {0}; `usher sync --plan {0}` executes exactly this, or nothing.\n", path.display()))?;
+            say(&format!(
+                "\nWritten to {0}; `usher sync --plan {0}` executes exactly this, or nothing.\n",
+                path.display()
+            ))?;
         }
         Ok(exit)
     }

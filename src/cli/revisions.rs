@@ -3,10 +3,8 @@
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
-use crate::cli::apply::remember_base;
 use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
-use crate::cli::show::Tint;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::id::RevisionNumber;
@@ -14,7 +12,9 @@ use crate::text::printable;
 
 /// See the revisions; go back to an older one.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher revisions list\n  usher revisions show 3 --file apps/nulab.toml\n  usher revisions rollback 2 --comment \"the new rule was wrong\"")]
+#[command(
+    after_help = "Examples:\n  usher revisions list\n  usher revisions show 3 --file apps/nulab.toml\n  usher revisions rollback 2 --comment \"the new rule was wrong\""
+)]
 pub(crate) struct Revisions {
     #[command(subcommand)]
     what: What,

@@ -26,7 +26,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
         }
     };
     telemetry::start(logging(&cli));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start the runtime")?;
     let result = runtime.block_on(dispatch(cli));
     // Blocking reads of a store that is being closed may still run; they hold nothing that must be written.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));

@@ -11,8 +11,7 @@ use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
 use crate::cli::serve::stop_on_signal;
 use crate::clock::SystemClock;
-use crate::sandbox::command::{Options, run};
-use crate::sandbox::service::BASE_PATH;
+use crate::sandbox::{BASE_PATH, Options, run};
 use crate::secret::Secret;
 
 /// Run a SCIM 2.0 target that behaves as a connector says, in memory.
@@ -20,7 +19,9 @@ use crate::secret::Secret;
 /// It enforces what the connector describes: required and create-only attributes, allowed values, what a changed userName does, filter
 /// and page limits. For trying things and for tests; it never stands in for the real target.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher sandbox --connector nulab-pass --port 8901\n  usher sandbox --connector generic-scim2 --seed 20 --token-file secrets/sandbox.token\n  usher sandbox --connector nullplatform --latency 50ms --fault 500:every=10\nThen, in an app file: base_url = \"http://127.0.0.1:8901/scim/v2\"")]
+#[command(
+    after_help = "Examples:\n  usher sandbox --connector nulab-pass --port 8901\n  usher sandbox --connector generic-scim2 --seed 20 --token-file secrets/sandbox.token\n  usher sandbox --connector nullplatform --latency 50ms --fault 500:every=10\nThen, in an app file: base_url = \"http://127.0.0.1:8901/scim/v2\""
+)]
 pub(crate) struct Sandbox {
     /// A connector that ships with Usher, or a connector file
     #[arg(long, value_name = "NAME|FILE")]
@@ -85,6 +86,7 @@ impl Sandbox {
 }
 
 fn read_token(path: &std::path::Path) -> anyhow::Result<Secret> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("could not read the token in {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("could not read the token in {}", path.display()))?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }

@@ -22,7 +22,9 @@ use crate::server::socket::{self, Socket, SocketError};
 /// Stops cleanly on SIGTERM and Ctrl-C: what is in flight ends, everything else waits on disk. Other commands (`usher plan`, `sync`,
 /// `import`, `approvals`, `status`, `history`, …) work while it runs; they travel over the workspace's socket.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher serve\n  usher serve --log-format json 2>> usher.log\n  usher status                     in another terminal, while it runs")]
+#[command(
+    after_help = "Examples:\n  usher serve\n  usher serve --log-format json 2>> usher.log\n  usher status                     in another terminal, while it runs"
+)]
 pub(crate) struct Serve {}
 
 impl Serve {
@@ -61,9 +63,15 @@ pub(crate) async fn hold(workspace: &Workspace) -> anyhow::Result<(Host, Socket)
 }
 
 /// Runs engine and socket until `stop` says so; both end before this returns.
-pub(crate) async fn run(host: &Host, socket: Socket, stop: watch::Receiver<bool>) {
+pub(crate) async fn run(host: &Host, socket: Socket, mut stop: watch::Receiver<bool>) {
     let engine = Arc::clone(&host.engine);
-    tokio::join!(engine.serve(stop.clone()), socket.serve(Arc::clone(&host.engine), stop));
+    let talks = socket.serve(Arc::clone(&host.engine), stop.clone());
+    let halt = async {
+        // An error means that nobody can stop us any more: stop.
+        let _closed = stop.wait_for(|stop| *stop).await;
+        host.engine.stop();
+    };
+    tokio::join!(engine.serve(), talks, halt);
 }
 
 /// Turns true on SIGTERM or SIGINT.

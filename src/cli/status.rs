@@ -9,7 +9,9 @@ use crate::id::AppName;
 
 /// Show each user in each app: the account, what is open, why, and what to do.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher status\n  usher status --app nulab --limit 500\n  usher status --user amy@example.com")]
+#[command(
+    after_help = "Examples:\n  usher status\n  usher status --app nulab --limit 500\n  usher status --user amy@example.com"
+)]
 pub(crate) struct Status {
     /// Only this user: key, source:key, e-mail address, user name or id
     #[arg(long)]

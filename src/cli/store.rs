@@ -11,7 +11,9 @@ use crate::engine::command::Command;
 
 /// Verify, back up and restore the store.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher store verify\n  usher store backup /backups/usher-2026-03-01\n  usher store restore /backups/usher-2026-03-01     into a workspace without a store")]
+#[command(
+    after_help = "Examples:\n  usher store verify\n  usher store backup /backups/usher-2026-03-01\n  usher store restore /backups/usher-2026-03-01     into a workspace without a store"
+)]
 pub(crate) struct Store {
     #[command(subcommand)]
     what: What,

@@ -17,7 +17,9 @@ use crate::id::AppName;
 /// What is held waits for `usher approvals`; what failed for a while is tried again later by `usher serve` or the next sync. Exit code 3
 /// if something failed.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher sync\n  usher sync --app nulab\n  usher sync --plan plan.json       executes exactly this plan, or nothing")]
+#[command(
+    after_help = "Examples:\n  usher sync\n  usher sync --app nulab\n  usher sync --plan plan.json       executes exactly this plan, or nothing"
+)]
 pub(crate) struct Sync {
     /// Only this app
     #[arg(long)]

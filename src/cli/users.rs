@@ -14,7 +14,9 @@ use crate::engine::command::{Command, Edit, UserRef};
 /// A user is named by key (`TW1004`), `source:key`, e-mail address, user name or id (`usr_…`). What an operator sets by hand survives
 /// imports until it is lifted, and is shown as such. With a running `usher serve` a change reaches the apps at once.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  usher users list --search amy\n  usher users show hr:TW1004\n  usher users set TW1004 title=\"Team Lead\" custom.badge:=17\n  usher users set TW1004 --lift title\n  usher users suspend TW1004        leaves every app, by the apps' leaving policies\n  usher users restore TW1004        the source counts again")]
+#[command(
+    after_help = "Examples:\n  usher users list --search amy\n  usher users show hr:TW1004\n  usher users set TW1004 title=\"Team Lead\" custom.badge:=17\n  usher users set TW1004 --lift title\n  usher users suspend TW1004        leaves every app, by the apps' leaving policies\n  usher users restore TW1004        the source counts again"
+)]
 pub(crate) struct Users {
     #[command(subcommand)]
     what: What,
@@ -39,7 +41,9 @@ enum What {
         user: String,
     },
     /// Override attributes by hand, or lift overrides
-    #[command(after_help = "Examples:\n  usher users set amy title=\"Team Lead\"\n  usher users set amy title=           no value\n  usher users set amy --lift title     the source counts again")]
+    #[command(
+        after_help = "Examples:\n  usher users set amy title=\"Team Lead\"\n  usher users set amy title=           no value\n  usher users set amy --lift title     the source counts again"
+    )]
     Set {
         /// Key, source:key, e-mail address, user name or id
         user: String,

@@ -7,9 +7,9 @@ use crate::directory::value::Value;
 
 /// `title=Lead` → text, `title=` → no value, `custom.skills:=["a","b"]` → JSON.
 pub(crate) fn setting(typed: &str) -> anyhow::Result<(String, Option<Value>)> {
-    let (name, value) = typed
-        .split_once('=')
-        .ok_or_else(|| anyhow!("`{typed}` is no setting; expected attribute=value, attribute= for no value, or attribute:=JSON"))?;
+    let (name, value) = typed.split_once('=').ok_or_else(|| {
+        anyhow!("`{typed}` is no setting; expected attribute=value, attribute= for no value, or attribute:=JSON")
+    })?;
     let (name, value) = match name.strip_suffix(':') {
         Some(name) => {
             let json: serde_json::Value =
@@ -29,7 +29,7 @@ pub(crate) fn moment(typed: &str) -> anyhow::Result<Timestamp> {
     if let Ok(span) = typed.parse::<Span>() {
         return Ok(SystemClock.now().minus(span));
     }
-    typed
-        .parse()
-        .map_err(|_| anyhow!("`{typed}` is no time; expected one like 2026-03-01T09:30:00Z, or a length like 30m, 2h or 7d (ago)"))
+    typed.parse().map_err(|_| {
+        anyhow!("`{typed}` is no time; expected one like 2026-03-01T09:30:00Z, or a length like 30m, 2h or 7d (ago)")
+    })
 }

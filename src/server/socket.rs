@@ -190,7 +190,9 @@ impl Socket {
         drop(self);
         let farewell = async { while talks.join_next().await.is_some() {} };
         if tokio::time::timeout(Duration::from_secs(FAREWELL_SECS_MAX), farewell).await.is_err() {
-            tracing::warn!("commands were still running after {FAREWELL_SECS_MAX} s; what they began is on disk and goes on next time");
+            tracing::warn!(
+                "commands were still running after {FAREWELL_SECS_MAX} s; what they began is on disk and goes on next time"
+            );
         }
     }
 }
@@ -251,13 +253,7 @@ async fn converse(stream: UnixStream, engine: &Engine, owner: u32) {
     }
 }
 
-async fn carry_out(
-    engine: &Engine,
-    uid: u32,
-    owner: u32,
-    ask: Ask,
-    watcher: &dyn Watcher,
-) -> Result<Answer, String> {
+async fn carry_out(engine: &Engine, uid: u32, owner: u32, ask: Ask, watcher: &dyn Watcher) -> Result<Answer, String> {
     if ask.claimed.is_some() && uid != owner {
         return Err("--as is for the owner of the workspace; leave it out to act as yourself".to_owned());
     }
@@ -295,14 +291,16 @@ async fn read_ask(read: tokio::net::unix::OwnedReadHalf) -> Result<Option<Ask>, 
     if line.last() != Some(&b'\n') {
         return Err(format!("the command is cut off, or longer than {LINE_BYTES_MAX} bytes"));
     }
-    serde_json::from_slice(&line)
-        .map(Some)
-        .map_err(|error| format!("the command was not understood ({error}); is `usher` of the same version on both sides?"))
+    serde_json::from_slice(&line).map(Some).map_err(|error| {
+        format!("the command was not understood ({error}); is `usher` of the same version on both sides?")
+    })
 }
 
 async fn say(write: &mut OwnedWriteHalf, reply: &Reply) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply).map_err(io::Error::other)?;
     line.push(b'\n');
     let patience = Duration::from_secs(REPLY_SECS_MAX);
-    tokio::time::timeout(patience, write.write_all(&line)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    tokio::time::timeout(patience, write.write_all(&line))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }

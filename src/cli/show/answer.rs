@@ -54,9 +54,9 @@ pub(crate) fn needs_attention(answer: &Answer) -> bool {
         Answer::Tested(tested) => bad(&tested.checks),
         Answer::Doctor(checks) => bad(checks),
         Answer::Plan(plan) => plan.apps.iter().any(|app| app.trouble.is_some()),
-        Answer::Synced(apps) => apps.iter().any(|app| {
-            app.trouble.is_some() || app.ended.get(&StatusKind::Failed).is_some_and(|number| *number > 0)
-        }),
+        Answer::Synced(apps) => apps
+            .iter()
+            .any(|app| app.trouble.is_some() || app.ended.get(&StatusKind::Failed).is_some_and(|number| *number > 0)),
         Answer::Decided(decisions) => decisions.iter().any(|decision| decision.refused.is_some()),
         Answer::Verified(verified) => !verified.problems.is_empty(),
         _ => false,

@@ -20,7 +20,9 @@ fn state(style: &Style, state: &AppState) -> Field {
     match state {
         AppState::Untested => text("untested").tinted(Tint::Faint),
         AppState::Live => text("live").tinted(Tint::Good),
-        AppState::Paused { by, at } => text(format!("paused by {by}, {}", time::relative(style, *at))).tinted(Tint::Warn),
+        AppState::Paused { by, at } => {
+            text(format!("paused by {by}, {}", time::relative(style, *at))).tinted(Tint::Warn)
+        }
         AppState::Quarantined { since, why, next_probe, .. } => text(format!(
             "quarantined {}: {why}; next probe {}",
             time::relative(style, *since),
@@ -65,8 +67,11 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
     let _ = writeln!(out, "{}", style.paint(Tint::Strong, &format!("{} ({})", printable(title), answer.name)));
     let mut grid = Grid::new(style, &["Setting!", "Value"]);
     grid.row([text("state"), state(style, &answer.state)]);
-    let schedule =
-        if app.schedule.is_empty() { "by kicks only".to_owned() } else { format!("{} ({})", app.schedule, app.timezone) };
+    let schedule = if app.schedule.is_empty() {
+        "by kicks only".to_owned()
+    } else {
+        format!("{} ({})", app.schedule, app.timezone)
+    };
     let last = answer.last_cycle.map_or_else(|| "none yet".to_owned(), |at| time::both(style, at));
     for (name, value) in [
         ("connector", app.connector.to_string()),
@@ -76,7 +81,10 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
         ("schedule", schedule),
         ("last cycle", last),
         ("accounts", numbers(answer.counts.accounts.iter())),
-        ("events", answer.counts.events.iter().map(|(status, n)| format!("{status} {n}")).collect::<Vec<_>>().join(", ")),
+        (
+            "events",
+            answer.counts.events.iter().map(|(status, n)| format!("{status} {n}")).collect::<Vec<_>>().join(", "),
+        ),
         ("to be planned", answer.counts.dirty.to_string()),
     ] {
         grid.row([text(name), text(value)]);
@@ -85,7 +93,9 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
     for (title, sentences) in [("What it taught us", &answer.learned), ("To know before connecting", &answer.notes)] {
         if !sentences.is_empty() {
             let _ = writeln!(out, "\n{}", style.paint(Tint::Strong, title));
-            sentences.iter().for_each(|sentence| drop(writeln!(out, "  · {}", printable(sentence))));
+            for sentence in sentences {
+                let _ = writeln!(out, "  · {}", printable(sentence));
+            }
         }
     }
     out
@@ -93,7 +103,11 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
 
 fn numbers<'a>(counts: impl Iterator<Item = (&'a Presence, &'a u64)>) -> String {
     let word = |presence: &Presence| format!("{presence:?}").to_lowercase();
-    counts.filter(|(_, n)| **n > 0).map(|(presence, n)| format!("{} {n}", word(presence))).collect::<Vec<_>>().join(", ")
+    counts
+        .filter(|(_, n)| **n > 0)
+        .map(|(presence, n)| format!("{} {n}", word(presence)))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Checks, each on its line.
@@ -158,7 +172,8 @@ pub(crate) fn revisions(style: &Style, revisions: &[Revision], active: Option<Re
 /// One revision's files.
 pub(crate) fn files(style: &Style, revision: &Revision, bundle: &Bundle) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{} {}", style.paint(Tint::Strong, &revision.number.to_string()), printable(&revision.comment));
+    let _ =
+        writeln!(out, "{} {}", style.paint(Tint::Strong, &revision.number.to_string()), printable(&revision.comment));
     let mut grid = Grid::new(style, &["File", "Lines!"]);
     for (path, source) in &bundle.files {
         grid.row([text(path), count(source.lines().count() as u64)]);
@@ -181,10 +196,14 @@ pub(crate) fn operators(style: &Style, operators: &[Operator], four_eyes: FourEy
         ]);
     }
     let mut out = if grid.is_empty() { "There is no operator.\n".to_owned() } else { grid.finish() };
-    let _ = writeln!(out, "\n{}", match four_eyes {
-        FourEyes::Record => "Four eyes: record. One may approve what one caused, with a comment, and it is marked.",
-        FourEyes::Enforce => "Four eyes: enforce. Nobody approves what he himself caused.",
-    });
+    let _ = writeln!(
+        out,
+        "\n{}",
+        match four_eyes {
+            FourEyes::Record => "Four eyes: record. One may approve what one caused, with a comment, and it is marked.",
+            FourEyes::Enforce => "Four eyes: enforce. Nobody approves what he himself caused.",
+        }
+    );
     out
 }
 
@@ -193,7 +212,8 @@ pub(crate) fn synced(style: &Style, apps: &[SyncAnswer]) -> String {
     let mut out = String::new();
     for app in apps {
         let list = |counts: &std::collections::BTreeMap<StatusKind, u64>| {
-            let parts: Vec<String> = counts.iter().filter(|(_, n)| **n > 0).map(|(status, n)| format!("{status} {n}")).collect();
+            let parts: Vec<String> =
+                counts.iter().filter(|(_, n)| **n > 0).map(|(status, n)| format!("{status} {n}")).collect();
             if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
         };
         let _ = writeln!(out, "{}", style.paint(Tint::Strong, app.app.as_str()));
@@ -209,7 +229,8 @@ pub(crate) fn synced(style: &Style, apps: &[SyncAnswer]) -> String {
         if app.waiting.get(&StatusKind::Pending).is_some_and(|n| *n > 0) {
             out.push_str("  `usher approvals list` shows what waits for a decision.\n");
         }
-        let failed = [&app.ended, &app.waiting].iter().any(|counts| counts.get(&StatusKind::Failed).is_some_and(|n| *n > 0));
+        let failed =
+            [&app.ended, &app.waiting].iter().any(|counts| counts.get(&StatusKind::Failed).is_some_and(|n| *n > 0));
         if failed {
             let _ = writeln!(out, "  `usher history --app {} --status failed` shows why.", app.app);
         }

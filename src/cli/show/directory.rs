@@ -163,7 +163,9 @@ pub(crate) fn imported(style: &Style, answer: &ImportAnswer) -> String {
     let mut out = String::new();
     let (mark, said) = match &import.state {
         ImportState::Applied => (style.paint(Tint::Good, "✓"), "imported".to_owned()),
-        ImportState::Committed { applied } => (style.paint(Tint::Good, "✓"), format!("committed, {applied} applied so far")),
+        ImportState::Committed { applied } => {
+            (style.paint(Tint::Good, "✓"), format!("committed, {applied} applied so far"))
+        }
         ImportState::Parked { .. } => (style.paint(Tint::Warn, "!"), "parked: nothing was changed".to_owned()),
         ImportState::Staging => (style.paint(Tint::Bad, "✗"), "not finished".to_owned()),
         ImportState::Dropped => (style.paint(Tint::Bad, "✗"), "dropped: nothing was changed".to_owned()),
@@ -196,10 +198,18 @@ pub(crate) fn imported(style: &Style, answer: &ImportAnswer) -> String {
         if !preview.missing_sample.is_empty() {
             let _ = writeln!(out, "  missing: {}", printable(&preview.missing_sample.join(", ")));
         }
-        let _ = writeln!(out, "  Apply it with `usher imports apply {0}`, or drop it with `usher imports drop {0}`.", import.id);
+        let _ = writeln!(
+            out,
+            "  Apply it with `usher imports apply {0}`, or drop it with `usher imports drop {0}`.",
+            import.id
+        );
     }
     if !answer.problems.is_empty() {
-        let _ = writeln!(out, "\n{}", style.paint(Tint::Bad, &format!("Rows that were not read ({}):", answer.problems.len())));
+        let _ = writeln!(
+            out,
+            "\n{}",
+            style.paint(Tint::Bad, &format!("Rows that were not read ({}):", answer.problems.len()))
+        );
         for problem in answer.problems.iter().take(LISTED_MAX) {
             let _ = writeln!(out, "  {}", printable(problem));
         }

@@ -49,10 +49,9 @@ fn app_plan(style: &Style, plan: &AppPlan, out: &mut String) {
         let planned: Vec<&Planned> = plan.operations.iter().filter(due).collect();
         group(style, heading_of(kind), Tint::Good, &planned, plan.summary.counts.get(kind, Verdict::Queued), out);
     }
-    for (verdict, title, tint) in [
-        (Verdict::Pending, "Held for approval", Tint::Warn),
-        (Verdict::Refused, "Blocked", Tint::Bad),
-    ] {
+    for (verdict, title, tint) in
+        [(Verdict::Pending, "Held for approval", Tint::Warn), (Verdict::Refused, "Blocked", Tint::Bad)]
+    {
         let planned: Vec<&Planned> = plan.operations.iter().filter(|planned| planned.verdict == verdict).collect();
         group(style, title, tint, &planned, plan.summary.counts.of(verdict), out);
     }
@@ -128,9 +127,12 @@ fn deeds(operation: &Operation) -> Vec<String> {
             deeds.push(format!("… and {rest} more attributes"));
         }
     }
-    deeds.extend(operation.edges.iter().map(|edge| {
-        format!("{} {} {}", if edge.add { "add to" } else { "remove from" }, edge.kind, edge.name)
-    }));
+    deeds.extend(
+        operation
+            .edges
+            .iter()
+            .map(|edge| format!("{} {} {}", if edge.add { "add to" } else { "remove from" }, edge.kind, edge.name)),
+    );
     if !operation.released.is_empty() {
         deeds.push(format!("no longer managed: {}", operation.released.join(", ")));
     }
@@ -198,7 +200,9 @@ fn skipped(style: &Style, skipped: &[Skipped], total: u64, out: &mut String) {
 fn skip_reason(style: &Style, reason: &SkipReason) -> String {
     match reason {
         SkipReason::Muted { event, why } => {
-            format!("muted by event {event} ({why}): asked again when the payload changes, or with `usher retry {event}`")
+            format!(
+                "muted by event {event} ({why}): asked again when the payload changes, or with `usher retry {event}`"
+            )
         }
         SkipReason::AlreadyOpen { event } => format!("event {event} is open with the same payload"),
         SkipReason::InFlight { event } => format!("event {event} is being carried out; planned again when it ends"),
@@ -208,7 +212,9 @@ fn skip_reason(style: &Style, reason: &SkipReason) -> String {
             format!("the account {remote_id} exists already and the app says on_existing = \"skip\"")
         }
         SkipReason::Kept => "kept: the leaving policy is `nothing`".to_owned(),
-        SkipReason::NotObserved { why } => format!("the target could not be looked at ({why}); nothing is created blindly"),
+        SkipReason::NotObserved { why } => {
+            format!("the target could not be looked at ({why}); nothing is created blindly")
+        }
         SkipReason::NotYet { due } => format!("to be deleted {}", time::both(style, *due)),
         SkipReason::NotPossible { why } => format!("not possible with this connector: {why}"),
         SkipReason::Released { paths } => format!("no longer managed: {}; the target's values stay", paths.join(", ")),
