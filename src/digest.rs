@@ -109,3 +109,9 @@ impl<'de> Deserialize<'de> for Digest {
         }
     }
 }
+
+/// SHA-256, for the history's chain: a hash that other tools can check.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}

@@ -1,1 +1,201 @@
-//! Rows.
+//! Rows: how a value becomes bytes. Each row starts with a version byte and knows how to read its previous versions.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::access::operator::Operator;
+use crate::clock::Timestamp;
+use crate::connector::revision::Revision;
+use crate::digest::Digest;
+use crate::directory::change::{Cause, StagedRow};
+use crate::directory::user::User;
+use crate::id::{BatchId, EventId, SourceName};
+use crate::provision::account::Account;
+use crate::provision::approval::Decision;
+use crate::provision::event::{Event, Status};
+use crate::provision::guard::finding::Class;
+use crate::provision::plan::PlanSummary;
+use crate::store::act::{Head, Identity, StoreError, StoreResult};
+use crate::store::query::{AppRecord, Counts, Import};
+
+/// A value that is kept as a row.
+pub(crate) trait Row: Serialize + DeserializeOwned {
+    /// What it is, for people.
+    const NAME: &'static str;
+    /// The version that is written.
+    const VERSION: u8 = 1;
+
+    /// Reads a row of an earlier version; `None` = this version was never written.
+    fn previous(_version: u8, _body: &[u8]) -> Option<Self> {
+        None
+    }
+}
+
+/// The bytes of a row.
+pub(crate) fn encode<R: Row>(row: &R) -> Vec<u8> {
+    let mut start = Vec::with_capacity(256);
+    start.push(R::VERSION);
+    // Our types have no unserialisable parts: no maps of unknown length, no i/o.
+    postcard::to_extend(row, start).expect("rows serialise")
+}
+
+/// A row from its bytes.
+pub(crate) fn decode<R: Row>(bytes: &[u8]) -> StoreResult<R> {
+    let damaged = |why: String| StoreError::Damaged(format!("a row of {} can't be read: {why}", R::NAME));
+    let (version, body) = bytes.split_first().ok_or_else(|| damaged("it is empty".to_owned()))?;
+    if *version == R::VERSION {
+        return postcard::from_bytes(body).map_err(|error| damaged(error.to_string()));
+    }
+    R::previous(*version, body).ok_or_else(|| {
+        damaged(format!("it has version {version}, this program knows {} and older; use a newer usher", R::VERSION))
+    })
+}
+
+macro_rules! rows {
+    ($($type:ty = $name:literal;)*) => {$(impl Row for $type { const NAME: &'static str = $name; })*};
+}
+
+rows! {
+    u32 = "the format version";
+    u64 = "a number";
+    StoredHead = "the end of the chain";
+    Identity = "the identity";
+    Operator = "an operator";
+    User = "a user";
+    Import = "an import";
+    StagedRow = "a staged row";
+    Revision = "a revision";
+    BundleFile = "a bundle file";
+    AppRecord = "an app";
+    Counts = "kept counters";
+    StoredMark = "a dirty mark";
+    Account = "an account";
+    FiledEvent = "an event";
+    EventState = "an event's state";
+    RunningBatch = "running events";
+    HeldClass = "a held batch";
+    WindowCount = "a blast radius count";
+    PlanSummary = "a plan";
+}
+
+/// The end of the chain and the store's own numbering.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredHead {
+    /// Entries so far.
+    pub(crate) sequence: u64,
+    /// Blocks so far.
+    pub(crate) blocks: u64,
+    /// Groups committed so far: counts those without entries too.
+    pub(crate) commits: u64,
+    /// Hash of the last block.
+    pub(crate) hash: [u8; 32],
+    /// First sequence of the last block.
+    pub(crate) last_block: u64,
+    /// Users.
+    pub(crate) users: u64,
+    /// Ledger entries.
+    pub(crate) accounts: u64,
+    /// Events, which is also the last event's number.
+    pub(crate) events: u64,
+}
+
+impl StoredHead {
+    /// As the trait shows it.
+    pub(crate) fn shown(&self) -> Head {
+        Head {
+            sequence: self.sequence,
+            blocks: self.blocks,
+            hash: Digest(self.hash).to_string(),
+            users: self.users,
+            accounts: self.accounts,
+            events: self.events,
+        }
+    }
+}
+
+/// One file of a bundle.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct BundleFile {
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+/// A dirty mark; urgency and user are in the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredMark {
+    pub(crate) cause: Cause,
+    pub(crate) at: Timestamp,
+}
+
+/// An event as it was filed. Written once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FiledEvent {
+    /// With the status it was filed with.
+    pub(crate) event: Event,
+    /// Digest of the app then, for a mute.
+    pub(crate) app_digest: Digest,
+    /// The hour in whose window it was counted.
+    pub(crate) counted: Option<u64>,
+    /// The pair's event before: the user's history is a walk from the account's last event.
+    pub(crate) previous: Option<EventId>,
+    /// The user's source and key: finds the direct reports without reading the user.
+    pub(crate) source: SourceName,
+    /// See `source`.
+    pub(crate) key: String,
+    /// Sequence of the entry that says it was planned.
+    pub(crate) entry: u64,
+}
+
+/// What changes in an event's life. Absent until the first step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EventState {
+    pub(crate) status: Status,
+    pub(crate) attempts: u32,
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) changed_at: Timestamp,
+    pub(crate) counted: Option<u64>,
+    /// Sequences of the event's entries after the first.
+    pub(crate) trail: Vec<u64>,
+}
+
+/// Events whose intent is on disk. One row a `begin`, so that events are not rewritten for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunningBatch {
+    pub(crate) since: Timestamp,
+    pub(crate) events: Vec<RunningEvent>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunningEvent {
+    pub(crate) event: EventId,
+    /// Which attempt, from 1.
+    pub(crate) attempt: u32,
+    /// Sequence of the intent.
+    pub(crate) entry: u64,
+}
+
+/// A class with an open held batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeldClass {
+    pub(crate) class: Class,
+    pub(crate) batch: BatchId,
+}
+
+/// What was admitted of a class in an hour; `None` = active accounts at the hour's first admission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WindowCount {
+    pub(crate) class: Option<Class>,
+    pub(crate) number: u64,
+}
+
+/// Counters of one app as maps without zeros, so that recomputed ones compare equal.
+pub(crate) fn tidy_counts(counts: &mut Counts) {
+    fn drop_zeros<K: Ord + Copy>(map: &mut BTreeMap<K, u64>) {
+        map.retain(|_, number| *number > 0);
+    }
+    drop_zeros(&mut counts.accounts);
+    drop_zeros(&mut counts.events);
+}

@@ -1,0 +1,175 @@
+//! The check of everything: the chain from its start, the counters from the rows, the indexes from what they index.
+
+use std::collections::BTreeMap;
+
+use crate::history::chain::Walk;
+use crate::id::{AppName, EventId};
+use crate::provision::account::Account;
+use crate::provision::event::StatusKind;
+use crate::store::act::{StoreResult, Verified};
+use crate::store::acts::life::{self, Life, Running};
+use crate::store::acts::reads;
+use crate::store::kv::{self, Order, Rows};
+use crate::store::layout;
+use crate::store::query::Counts;
+use crate::store::record::{StoredHead, decode, tidy_counts};
+
+pub(crate) fn verify(rows: &dyn Rows) -> StoreResult<Verified> {
+    let head = reads::head(rows)?;
+    let mut walk = Walk::default();
+    blocks(rows, &mut walk)?;
+    if walk.sequence < head.sequence {
+        walk.problem(format!("entries {} to {} are missing", walk.sequence + 1, head.sequence));
+    }
+    if (walk.blocks, walk.hash) != (head.blocks, head.hash) {
+        walk.problem(format!("the chain ends with block {}, expected block {}", walk.blocks, head.blocks));
+    }
+    let mut recount = Recount::default();
+    recount.users(rows)?;
+    recount.accounts(rows, &mut walk)?;
+    recount.events(rows, &mut walk)?;
+    recount.marks(rows)?;
+    recount.compare(rows, &head, &mut walk)?;
+    Ok(Verified { head: head.shown(), problems: walk.problems })
+}
+
+fn blocks(rows: &dyn Rows, walk: &mut Walk) -> StoreResult<()> {
+    kv::walk(rows, &layout::headers(), Order::Ascending, &mut |key, header| {
+        let first = layout::number_at_end(key).unwrap_or_default();
+        let bodies = kv::read_parts(rows, &layout::bodies(first))?.unwrap_or_default();
+        walk.block(header, &bodies);
+        Ok(true)
+    })
+}
+
+/// Counters as the rows give them.
+#[derive(Default)]
+struct Recount {
+    head: StoredHead,
+    apps: BTreeMap<AppName, Counts>,
+}
+
+impl Recount {
+    fn app(&mut self, app: &AppName) -> &mut Counts {
+        if !self.apps.contains_key(app) {
+            self.apps.insert(app.clone(), Counts::default());
+        }
+        self.apps.entry(app.clone()).or_default()
+    }
+
+    fn users(&mut self, rows: &dyn Rows) -> StoreResult<()> {
+        kv::walk(rows, &layout::users(), Order::Ascending, &mut |_, _| {
+            self.head.users += 1;
+            Ok(true)
+        })
+    }
+
+    fn accounts(&mut self, rows: &dyn Rows, walk: &mut Walk) -> StoreResult<()> {
+        let running = Running::read(rows, None)?;
+        for app in reads::apps(rows)? {
+            kv::walk(rows, &layout::accounts(&app), Order::Ascending, &mut |_, value| {
+                let account: Account = decode(value)?;
+                self.head.accounts += 1;
+                *self.app(&app).accounts.entry(account.presence).or_default() += 1;
+                if let Some(open) = account.open_event {
+                    check_open(rows, &account, open, &running, walk)?;
+                }
+                Ok(true)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn events(&mut self, rows: &dyn Rows, walk: &mut Walk) -> StoreResult<()> {
+        let running = Running::read(rows, None)?;
+        let mut state: Option<Vec<u8>> = None;
+        kv::walk(rows, &layout::events(), Order::Descending, &mut |key, value| {
+            if key.last() == Some(&1) {
+                state = Some(value.to_vec());
+                return Ok(true);
+            }
+            let mut life = Life::decode(value, state.take().as_deref())?;
+            life.run(&running);
+            self.head.events += 1;
+            *self.app(&life.event.operation.app).events.entry(life.event.status.kind()).or_default() += 1;
+            check_index(rows, &life, walk)?;
+            Ok(true)
+        })
+    }
+
+    fn marks(&mut self, rows: &dyn Rows) -> StoreResult<()> {
+        kv::walk(rows, &layout::all_dirty(), Order::Ascending, &mut |key, _| {
+            // The app's key begins as a counters key does.
+            let name = key.len().checked_sub(17).and_then(|end| layout::app_of_counts(&key[..end]));
+            if let Some(app) = name {
+                self.app(&app).dirty += 1;
+            }
+            Ok(true)
+        })
+    }
+
+    fn compare(mut self, rows: &dyn Rows, head: &StoredHead, walk: &mut Walk) -> StoreResult<()> {
+        for (what, counted, kept) in [
+            ("users", self.head.users, head.users),
+            ("accounts", self.head.accounts, head.accounts),
+            ("events", self.head.events, head.events),
+        ] {
+            if counted != kept {
+                walk.problem(format!("there are {counted} {what}, expected {kept}"));
+            }
+        }
+        for app in reads::apps(rows)? {
+            let kept = reads::counts(rows, &app)?;
+            let mut counted = self.apps.remove(&app).unwrap_or_default();
+            tidy_counts(&mut counted);
+            if counted != kept {
+                walk.problem(format!("the counters of {app} are {kept:?}, the rows say {counted:?}"));
+            }
+        }
+        for app in self.apps.keys() {
+            walk.problem(format!("{app} has rows but no counters"));
+        }
+        Ok(())
+    }
+}
+
+fn check_open(
+    rows: &dyn Rows,
+    account: &Account,
+    open: EventId,
+    running: &Running,
+    walk: &mut Walk,
+) -> StoreResult<()> {
+    match life::load_shown(rows, open, running)? {
+        None => walk.problem(format!("{open}, open at an account of {}, is missing", account.app)),
+        Some(life) if life.event.status.kind().is_final() => {
+            walk.problem(format!("{open} is {}, an account of {} has it open", life.event.status.kind(), account.app));
+        }
+        Some(life) if life.event.generation != account.generation => {
+            walk.problem(format!(
+                "{open} has generation {}, its account {}",
+                life.event.generation, account.generation
+            ));
+        }
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+/// An open event is found by the index that its status names.
+fn check_index(rows: &dyn Rows, life: &Life, walk: &mut Walk) -> StoreResult<()> {
+    let event = &life.event;
+    let operation = &event.operation;
+    let status = event.status.kind();
+    let key = match (status, life.indexed_due) {
+        (StatusKind::Queued | StatusKind::Running | StatusKind::Verifying, Some(due)) => {
+            layout::due(&operation.app, operation.kind.is_leaving(), due, event.id)
+        }
+        (status, _) if life::is_listed(status) => layout::listed_event(&operation.app, status, event.id),
+        _ => return Ok(()),
+    };
+    if rows.get(&key.0)?.is_none() {
+        walk.problem(format!("{} is {status} but its index does not have it", event.id));
+    }
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! Filing a page: operations become events, the pairs' marks are cleared, the sweep goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::Timestamp;
+use crate::directory::change::Cause;
+use crate::directory::user::User;
+use crate::id::{AppName, EventId, UserId};
+use crate::provision::account::{Mute, MuteReason, Presence};
+use crate::provision::entry::Fact;
+use crate::provision::event::{Event, Status, StatusKind};
+use crate::provision::guard::finding::Class;
+use crate::provision::plan::{PlanPage, PlanSummary, Planned, SkipReason, Verdict};
+use crate::store::act::{Cursor, Filed, StoreResult};
+use crate::store::acts::ledger::Draft;
+use crate::store::acts::life::{self, Life, Running, Why};
+use crate::store::acts::{admission, directory, marks, revisions};
+use crate::store::group::{About, Group};
+use crate::store::kv;
+use crate::store::layout;
+use crate::store::query::{Counts, Urgency};
+use crate::store::record::FiledEvent;
+
+/// What became of the open event of a pair that is planned anew.
+enum Open {
+    None,
+    Superseded(Box<Life>),
+    InFlight,
+}
+
+/// The page's surroundings.
+struct Filing<'a> {
+    summary: &'a PlanSummary,
+    app: &'a AppName,
+    as_of: Timestamp,
+    running: Running,
+    /// Users whose pair must be looked at again, with why and how urgently.
+    again: BTreeMap<UserId, (Cause, Urgency)>,
+}
+
+pub(crate) fn file(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, cursor: &Cursor) -> StoreResult<Filed> {
+    let mut filing = Filing {
+        summary,
+        app: &summary.app,
+        as_of: summary.as_of,
+        running: Running::read(tx, Some(&summary.app))?,
+        again: BTreeMap::new(),
+    };
+    let mut filed = Filed::default();
+    for planned in &page.operations {
+        match filing.operation(tx, planned)? {
+            Some(event) => filed.events.push(event),
+            None => {
+                filed.stale.push(planned.operation.user);
+                filing.stale(tx, planned)?;
+            }
+        }
+    }
+    filing.without_operation(tx, page)?;
+    filing.marks(tx, page)?;
+    sweep(tx, summary, page, cursor)?;
+    Ok(filed)
+}
+
+impl Filing<'_> {
+    /// Files one operation; `None` if its pair moved.
+    fn operation(&mut self, tx: &mut Group<'_>, planned: &Planned) -> StoreResult<Option<EventId>> {
+        let operation = &planned.operation;
+        let Some(user) = directory::user(tx, operation.user)?.filter(|user| user.changed_at <= self.as_of) else {
+            return Ok(None);
+        };
+        let mut draft = Draft::load(tx, self.app, operation.user)?;
+        if draft.account.generation != operation.generation {
+            return Ok(None);
+        }
+        let previous = draft.account.last_event;
+        let id = tx.next_event();
+        let open = match self.supersede(tx, &draft, Some(id))? {
+            Open::InFlight => {
+                tx.head_mut().events -= 1;
+                return Ok(None);
+            }
+            Open::None => None,
+            Open::Superseded(old) => Some(old),
+        };
+        let mut event = self.event(planned, id, &draft);
+        self.carry_over(tx, &mut event, open.as_deref(), previous)?;
+        let counted = self.counted(tx, planned)?;
+        self.insert(tx, event, (user, previous, counted), &mut draft)?;
+        draft.save(tx)?;
+        Ok(Some(id))
+    }
+
+    fn event(&self, planned: &Planned, id: EventId, draft: &Draft) -> Event {
+        let batch = match planned.verdict {
+            Verdict::Pending => {
+                Class::of(&planned.operation).iter().find_map(|class| self.summary.held.get(class)).copied()
+            }
+            Verdict::Queued | Verdict::Refused => None,
+        };
+        Event {
+            id,
+            operation: planned.operation.clone(),
+            payload: planned.payload,
+            findings: planned.findings.clone(),
+            plan: self.summary.id,
+            cause: planned.cause.clone(),
+            batch,
+            status: match planned.verdict {
+                Verdict::Queued => Status::Queued { due: self.as_of, last: None },
+                Verdict::Pending => Status::Pending,
+                Verdict::Refused => Status::Refused,
+            },
+            generation: draft.account.generation + 1,
+            attempts: 0,
+            decisions: Vec::new(),
+            filed_at: self.as_of,
+            waiting_since: self.as_of,
+            changed_at: self.as_of,
+            basis: planned.basis,
+        }
+    }
+
+    /// Attempts and due time of a superseded event of the same kind; the age of an expired one.
+    fn carry_over(
+        &self,
+        tx: &Group<'_>,
+        event: &mut Event,
+        open: Option<&Life>,
+        previous: Option<EventId>,
+    ) -> StoreResult<()> {
+        if let (Some(old), Status::Queued { .. }) = (open, &event.status)
+            && old.event.operation.kind == event.operation.kind
+            && old.event.attempts > 0
+            && let Some(due) = old.indexed_due
+        {
+            event.attempts = old.event.attempts;
+            event.status = Status::Queued { due, last: None };
+        }
+        if let (None, Some(previous)) = (open, previous)
+            && let Some(old) = life::load(tx, previous)?
+            && old.event.status.kind() == StatusKind::Expired
+            && old.event.operation.kind == event.operation.kind
+        {
+            event.waiting_since = old.event.waiting_since;
+        }
+        Ok(())
+    }
+
+    /// The hour in whose window the operation counts. What admission held is not counted, unless it was let through by name.
+    fn counted(&self, tx: &mut Group<'_>, planned: &Planned) -> StoreResult<Option<u64>> {
+        if planned.verdict == Verdict::Refused {
+            return Ok(None);
+        }
+        let classes = Class::of(&planned.operation);
+        let held = classes.iter().filter(|class| self.summary.held.contains_key(*class));
+        let hour = admission::hour(self.as_of);
+        match planned.verdict {
+            Verdict::Queued => {
+                for class in held {
+                    admission::count(tx, self.app, hour, class, 1)?;
+                }
+                Ok(Some(hour).filter(|_| !classes.is_empty()))
+            }
+            _ => Ok(Some(hour).filter(|_| !classes.is_empty() && held.count() == 0)),
+        }
+    }
+
+    fn insert(
+        &self,
+        tx: &mut Group<'_>,
+        event: Event,
+        (user, previous, counted): (User, Option<EventId>, Option<u64>),
+        draft: &mut Draft,
+    ) -> StoreResult<()> {
+        let (id, status) = (event.id, event.status.kind());
+        let fact = Fact::Planned { kind: event.operation.kind, plan: event.plan, payload: event.payload, status };
+        let about = About { event: Some(id), app: Some(self.app), user: Some(event.operation.user) };
+        let entry = tx.enter(self.as_of, about, fact);
+        let account = &mut draft.account;
+        account.generation = event.generation;
+        account.last_event = Some(id);
+        account.open_event = (!status.is_final()).then_some(id);
+        // What it was compared with is no longer what is under way.
+        account.basis = None;
+        if status == StatusKind::Refused {
+            let payload = event.operation.mute_digest();
+            let app = self.summary.app_digest;
+            account.mute = Some(Mute { payload, app, event: id, why: MuteReason::Refused, at: self.as_of });
+        }
+        life::index(tx, &event);
+        tx.count_event(self.app, None, status)?;
+        let filed = FiledEvent {
+            event,
+            app_digest: self.summary.app_digest,
+            counted,
+            previous,
+            source: user.source,
+            key: user.key,
+            entry,
+        };
+        tx.put(layout::event_filed(id), &filed)
+    }
+
+    /// Ends the open event of a pair for a newer one, or for nothing.
+    fn supersede(&self, tx: &mut Group<'_>, draft: &Draft, by: Option<EventId>) -> StoreResult<Open> {
+        let Some(open) = draft.account.open_event else { return Ok(Open::None) };
+        if self.running.get(open).is_some() {
+            return Ok(Open::InFlight);
+        }
+        let Some(mut old) = life::load(tx, open)? else { return Ok(Open::None) };
+        if old.event.status.kind() == StatusKind::Verifying {
+            return Ok(Open::InFlight);
+        }
+        let before = old.clone();
+        if old.event.attempts == 0 {
+            admission::release(tx, &mut old)?;
+        }
+        let detail = by.map_or("nothing is left to do".to_owned(), |by| format!("by {by}"));
+        old.step(tx, Status::Superseded { by }, self.as_of, Why::words(&detail))?;
+        Ok(Open::Superseded(Box::new(before)))
+    }
+
+    /// An operation that could not be filed: its budget is given back, its pair stays dirty.
+    fn stale(&mut self, tx: &mut Group<'_>, planned: &Planned) -> StoreResult<()> {
+        if planned.verdict != Verdict::Refused {
+            for class in Class::of(&planned.operation) {
+                if !self.summary.held.contains_key(&class) {
+                    admission::count(tx, self.app, admission::hour(self.as_of), &class, -1)?;
+                }
+            }
+        }
+        let urgency = if planned.operation.kind.is_leaving() { Urgency::Leaver } else { Urgency::Normal };
+        self.again.insert(planned.operation.user, (planned.cause.clone(), urgency));
+        Ok(())
+    }
+
+    /// Pairs that are as desired, frozen or skipped: bases, presence, and open events that nothing asks for any more.
+    fn without_operation(&mut self, tx: &mut Group<'_>, page: &PlanPage) -> StoreResult<()> {
+        let mut at_rest: BTreeSet<UserId> = page.quiet.iter().map(|(user, _)| *user).collect();
+        at_rest.extend(&page.kept);
+        for skipped in &page.skipped {
+            match skipped.reason {
+                SkipReason::Muted { .. }
+                | SkipReason::Existing { .. }
+                | SkipReason::Kept
+                | SkipReason::Unlinked
+                | SkipReason::NotPossible { .. }
+                | SkipReason::LeftAlone { .. } => drop(at_rest.insert(skipped.user)),
+                SkipReason::InFlight { .. } => {
+                    self.again.entry(skipped.user).or_insert((Cause::Cycle, Urgency::Normal));
+                }
+                _ => {}
+            }
+        }
+        for user in page.operations.iter().map(|planned| planned.operation.user) {
+            at_rest.remove(&user);
+        }
+        for skipped in &page.skipped {
+            use SkipReason::{AlreadyOpen, InFlight, NotObserved};
+            if matches!(skipped.reason, AlreadyOpen { .. } | InFlight { .. } | NotObserved { .. }) {
+                at_rest.remove(&skipped.user);
+            }
+        }
+        let bases: BTreeMap<UserId, _> = page.quiet.iter().copied().collect();
+        let kept: BTreeSet<UserId> = page.kept.iter().copied().collect();
+        for user in at_rest {
+            self.rest(tx, user, bases.get(&user).copied(), kept.contains(&user))?;
+        }
+        Ok(())
+    }
+
+    fn rest(
+        &mut self,
+        tx: &mut Group<'_>,
+        user: UserId,
+        basis: Option<crate::digest::Digest>,
+        kept: bool,
+    ) -> StoreResult<()> {
+        if directory::user(tx, user)?.is_none_or(|user| user.changed_at > self.as_of) {
+            return Ok(());
+        }
+        let mut draft = Draft::load(tx, self.app, user)?;
+        match self.supersede(tx, &draft, None)? {
+            Open::InFlight => {
+                self.again.insert(user, (Cause::Cycle, Urgency::Normal));
+                return Ok(());
+            }
+            Open::Superseded(_) => draft.close(),
+            Open::None => {}
+        }
+        if basis.is_some() {
+            draft.account.basis = basis;
+        }
+        match (kept, draft.account.presence) {
+            (true, Presence::Active) => draft.account.presence = Presence::Kept,
+            (false, Presence::Kept) if basis.is_some() => draft.account.presence = Presence::Active,
+            _ => {}
+        }
+        draft.save(tx)
+    }
+
+    /// Clears the marks of the page's pairs, except where something moved.
+    fn marks(&self, tx: &mut Group<'_>, page: &PlanPage) -> StoreResult<()> {
+        let any = kv::read::<Counts>(tx, &layout::counts(self.app))?.unwrap_or_default().dirty > 0
+            || tx.counts(self.app)?.dirty > 0;
+        for user in page.users.iter().filter(|user| any && !self.again.contains_key(user)) {
+            marks::clear(tx, self.app, *user, self.as_of)?;
+        }
+        for (user, (cause, urgency)) in &self.again {
+            marks::ensure(tx, self.app, *user, *urgency, cause, self.as_of)?;
+        }
+        Ok(())
+    }
+}
+
+/// Brings the sweep's cursor on, if the page belongs to the sweep that is under way now: one that was opened meanwhile starts
+/// with the first user, which a later page of the old one does not have.
+fn sweep(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, cursor: &Cursor) -> StoreResult<()> {
+    if cursor.sweep_to.is_none() && !cursor.sweep_done {
+        return Ok(());
+    }
+    let mut record = revisions::app(tx, &summary.app)?;
+    let Some(sweep) = record.sweep.as_mut() else { return Ok(()) };
+    let first = directory::users_after(tx, None, 1)?.first().map(|user| user.id);
+    let restarted = sweep.after.is_none() && first.is_some_and(|first| !page.users.contains(&first));
+    if restarted || cursor.sweep_to.is_some_and(|to| Some(to) < sweep.after) {
+        return Ok(());
+    }
+    sweep.after = cursor.sweep_to.or(sweep.after);
+    if cursor.sweep_done {
+        record.sweep = None;
+        record.first_cycle_done = true;
+        record.last_cycle = Some(summary.as_of);
+    }
+    tx.put(layout::app(&summary.app), &record)
+}

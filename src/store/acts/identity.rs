@@ -1,0 +1,68 @@
+//! The installation's identity, and its operators.
+
+use crate::access::operator::Operator;
+use crate::clock::Timestamp;
+use crate::id::{AppName, OperatorId};
+use crate::provision::entry::Fact;
+use crate::store::act::{Identity, StoreError, StoreResult};
+use crate::store::group::{About, Group};
+use crate::store::kv::{self, Rows};
+use crate::store::layout;
+use crate::store::record::decode;
+
+pub(crate) fn found(tx: &mut Group<'_>, identity: &Identity) -> StoreResult<()> {
+    match kv::read::<Identity>(tx, &layout::meta("identity"))? {
+        Some(known) if known.instance == identity.instance && known.four_eyes == identity.four_eyes => Ok(()),
+        Some(known) if known.instance != identity.instance => {
+            Err(StoreError::Conflict(format!("this store belongs to {}, not to {}", known.instance, identity.instance)))
+        }
+        Some(known) => {
+            // The installation stays what it is; the setting may change.
+            let changed = Identity { four_eyes: identity.four_eyes, ..known };
+            let what = format!("four eyes is {:?}", identity.four_eyes).to_lowercase();
+            tx.enter(identity.created_at, About::default(), Fact::Store { what });
+            tx.put(layout::meta("identity"), &changed)
+        }
+        None => {
+            let what = format!("created for {}", identity.instance);
+            tx.enter(identity.created_at, About::default(), Fact::Store { what });
+            tx.put(layout::meta("identity"), identity)
+        }
+    }
+}
+
+pub(crate) fn identity(rows: &dyn Rows) -> StoreResult<Option<Identity>> {
+    kv::read(rows, &layout::meta("identity"))
+}
+
+pub(crate) fn put_operator(tx: &mut Group<'_>, operator: &Operator, by: OperatorId, at: Timestamp) -> StoreResult<()> {
+    let others = operators(tx)?;
+    if others.iter().any(|other| other.id != operator.id && other.name == operator.name) {
+        return Err(StoreError::Conflict(format!("there is an operator `{}` already", operator.name)));
+    }
+    let before = others.iter().find(|other| other.id == operator.id);
+    if before == Some(operator) {
+        return Ok(());
+    }
+    let verb = match before {
+        None => "added",
+        Some(before) if operator.disabled && !before.disabled => "disabled",
+        Some(_) => "changed",
+    };
+    let what = format!("{verb} `{}` as {}", operator.name, operator.role);
+    tx.enter(at, About { user: operator.user, ..About::default() }, Fact::Operator { what, operator: by });
+    tx.put(layout::operator(operator.id), operator)
+}
+
+pub(crate) fn operators(rows: &dyn Rows) -> StoreResult<Vec<Operator>> {
+    let pairs = kv::under(rows, &layout::operators(), usize::MAX)?;
+    let mut operators: Vec<Operator> = pairs.iter().map(|(_, value)| decode(value)).collect::<StoreResult<_>>()?;
+    operators.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(operators)
+}
+
+/// An entry that belongs to no other act.
+pub(crate) fn note(tx: &mut Group<'_>, fact: Fact, app: Option<&AppName>, at: Timestamp) -> StoreResult<()> {
+    tx.enter(at, About { app, ..About::default() }, fact);
+    Ok(())
+}

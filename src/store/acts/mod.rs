@@ -1,0 +1,19 @@
+//! The acts as plain functions: reads over [`Rows`](crate::store::kv::Rows), writes over a
+//! [`Group`](crate::store::group::Group). Written once, for every backend. Never do I/O of their own.
+
+pub(crate) mod admission;
+pub(crate) mod check;
+pub(crate) mod decisions;
+pub(crate) mod directory;
+pub(crate) mod filing;
+pub(crate) mod identity;
+pub(crate) mod imports;
+pub(crate) mod ledger;
+pub(crate) mod life;
+pub(crate) mod marks;
+pub(crate) mod outcomes;
+pub(crate) mod planning;
+pub(crate) mod pushing;
+pub(crate) mod reads;
+pub(crate) mod remedies;
+pub(crate) mod revisions;

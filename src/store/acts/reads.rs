@@ -1,0 +1,289 @@
+//! Reads for people: events, entries, accounts, counters.
+
+use std::collections::BTreeSet;
+
+use crate::clock::Span;
+use crate::history::chain::{self, Header};
+use crate::id::{AppName, BatchId, EventId, UserId};
+use crate::page::Page;
+use crate::provision::account::Account;
+use crate::provision::entry::Entry;
+use crate::provision::event::{Event, StatusKind};
+use crate::store::act::{StoreError, StoreResult};
+use crate::store::acts::ledger;
+use crate::store::acts::life::{self, Life, Running};
+use crate::store::kv::{self, Order, Rows};
+use crate::store::layout::{self, VALUE_BYTES_MAX};
+use crate::store::query::{AccountQuery, Counts, EventQuery};
+use crate::store::record::{StoredHead, decode};
+
+/// The end of the chain.
+pub(crate) fn head(rows: &dyn Rows) -> StoreResult<StoredHead> {
+    Ok(kv::read(rows, &layout::meta("head"))?.unwrap_or_default())
+}
+
+pub(crate) fn counts(rows: &dyn Rows, app: &AppName) -> StoreResult<Counts> {
+    Ok(kv::read(rows, &layout::counts(app))?.unwrap_or_default())
+}
+
+/// The apps that have accounts, events or marks.
+pub(crate) fn apps(rows: &dyn Rows) -> StoreResult<Vec<AppName>> {
+    let pairs = kv::under(rows, &layout::all_counts(), usize::MAX)?;
+    Ok(pairs.iter().filter_map(|(key, _)| layout::app_of_counts(key)).collect())
+}
+
+// --- events ---------------------------------------------------------------------------------------------------------
+
+pub(crate) fn event(rows: &dyn Rows, id: EventId) -> StoreResult<Option<Event>> {
+    Ok(life::load_shown(rows, id, &Running::read(rows, None)?)?.map(|life| life.event))
+}
+
+/// Times of events of different plans may be out of step by this much.
+const SLACK: Span = Span::from_days(1);
+
+fn fits(event: &Event, query: &EventQuery) -> bool {
+    let status = event.status.kind();
+    query.user.is_none_or(|user| event.operation.user == user)
+        && query.app.as_ref().is_none_or(|app| event.operation.app == *app)
+        && (query.statuses.is_empty() || query.statuses.contains(&status))
+        && (!query.open || !status.is_final())
+        && query.kind.is_none_or(|kind| event.operation.kind == kind)
+        && query.since.is_none_or(|since| event.filed_at >= since)
+        && query.until.is_none_or(|until| event.filed_at < until)
+        && query.before.is_none_or(|before| event.id < before)
+}
+
+/// Whether no older event can fit.
+fn past(event: &Event, query: &EventQuery) -> bool {
+    query.since.is_some_and(|since| event.filed_at < since.minus(SLACK))
+}
+
+pub(crate) fn events(rows: &dyn Rows, query: &EventQuery) -> StoreResult<Page<Event, EventId>> {
+    if query.limit == 0 {
+        return Ok(Page::default());
+    }
+    let running = Running::read(rows, None)?;
+    let mut items = match (query.user, listed(query)) {
+        (Some(user), _) => of_user(rows, query, user, &running)?,
+        (None, Some(statuses)) => of_status(rows, query, &statuses, &running)?,
+        (None, None) => newest(rows, query, &running)?,
+    };
+    // One more than asked for says that there is a next page.
+    let next = items.get(query.limit).map(|_| items[query.limit - 1].id);
+    items.truncate(query.limit);
+    Ok(Page { items, next })
+}
+
+/// The statuses asked for, if indexes list all of them.
+fn listed(query: &EventQuery) -> Option<Vec<StatusKind>> {
+    let wanted: Vec<StatusKind> = StatusKind::ALL
+        .into_iter()
+        .filter(|status| query.statuses.is_empty() || query.statuses.contains(status))
+        .collect();
+    let wanted: Vec<StatusKind> = wanted.into_iter().filter(|status| !query.open || !status.is_final()).collect();
+    let scanned = [StatusKind::Succeeded, StatusKind::Superseded];
+    (!wanted.iter().any(|status| scanned.contains(status))).then_some(wanted)
+}
+
+/// By the indexes of open and unhappy events.
+fn of_status(
+    rows: &dyn Rows,
+    query: &EventQuery,
+    statuses: &[StatusKind],
+    running: &Running,
+) -> StoreResult<Vec<Event>> {
+    let mut ids: BTreeSet<EventId> = BTreeSet::new();
+    for app in query.app.clone().map_or_else(|| apps(rows), |app| Ok(vec![app]))? {
+        for status in statuses {
+            ids.extend(ids_of_status(rows, &app, *status)?);
+        }
+    }
+    ids.extend(running.ids());
+    let mut events = Vec::new();
+    for id in ids.into_iter().rev().filter(|id| query.before.is_none_or(|before| *id < before)) {
+        let Some(life) = life::load_shown(rows, id, running)? else { continue };
+        if fits(&life.event, query) {
+            events.push(life.event);
+        }
+        if events.len() > query.limit {
+            break;
+        }
+    }
+    Ok(events)
+}
+
+fn ids_of_status(rows: &dyn Rows, app: &AppName, status: StatusKind) -> StoreResult<Vec<EventId>> {
+    let prefixes = match status {
+        StatusKind::Queued | StatusKind::Verifying => vec![layout::queue(app, true), layout::queue(app, false)],
+        status if life::is_listed(status) => vec![layout::listed(app, status)],
+        _ => Vec::new(),
+    };
+    let mut ids = Vec::new();
+    for prefix in prefixes {
+        kv::walk(rows, &prefix, Order::Ascending, &mut |key, _| {
+            ids.extend(layout::number_at_end(key).map(EventId));
+            Ok(true)
+        })?;
+    }
+    Ok(ids)
+}
+
+/// Along the pair's events, newest first.
+fn of_user(rows: &dyn Rows, query: &EventQuery, user: UserId, running: &Running) -> StoreResult<Vec<Event>> {
+    let mut events: Vec<Event> = Vec::new();
+    for app in query.app.clone().map_or_else(|| apps(rows), |app| Ok(vec![app]))? {
+        let mut next = ledger::find(rows, &app, user)?.and_then(|account| account.last_event);
+        let mut taken = 0;
+        while let Some(id) = next
+            && taken <= query.limit
+        {
+            let Some(life) = life::load_shown(rows, id, running)? else { break };
+            next = life.previous;
+            if past(&life.event, query) {
+                break;
+            }
+            if fits(&life.event, query) {
+                events.push(life.event);
+                taken += 1;
+            }
+        }
+    }
+    events.sort_by_key(|event| std::cmp::Reverse(event.id));
+    events.truncate(query.limit + 1);
+    Ok(events)
+}
+
+/// All events, newest first.
+fn newest(rows: &dyn Rows, query: &EventQuery, running: &Running) -> StoreResult<Vec<Event>> {
+    let from = layout::events();
+    let to = query.before.map_or_else(|| from.end(), |before| layout::event(before).0);
+    let mut events = Vec::new();
+    let mut state: Option<Vec<u8>> = None;
+    kv::walk_range(rows, (from.0, to), Order::Descending, &mut |key, value| {
+        // The state comes before the event it belongs to.
+        if key.last() == Some(&1) {
+            state = Some(value.to_vec());
+            return Ok(true);
+        }
+        let mut life = Life::decode(value, state.take().as_deref())?;
+        life.run(running);
+        if past(&life.event, query) {
+            return Ok(false);
+        }
+        if fits(&life.event, query) {
+            events.push(life.event);
+        }
+        Ok(events.len() <= query.limit)
+    })?;
+    Ok(events)
+}
+
+pub(crate) fn batch(rows: &dyn Rows, app: &AppName, batch: BatchId) -> StoreResult<Vec<Event>> {
+    let mut events = Vec::new();
+    for (key, _) in kv::under(rows, &layout::batch(batch), usize::MAX)? {
+        let Some(id) = layout::number_at_end(&key).map(EventId) else { continue };
+        events.extend(life::load(rows, id)?.map(|life| life.event).filter(|event| event.operation.app == *app));
+    }
+    Ok(events)
+}
+
+// --- entries --------------------------------------------------------------------------------------------------------
+
+/// The header of the block that has an entry.
+fn header_of(rows: &dyn Rows, sequence: u64) -> StoreResult<Option<Header>> {
+    let mut to = layout::header(sequence).0;
+    to.push(0);
+    let found = rows.scan(&layout::headers().0, &to, Order::Descending, 1)?;
+    let header = found.first().map(|(_, value)| Header::decode(value)).transpose().map_err(unreadable)?;
+    Ok(header.filter(|header| header.last() >= sequence))
+}
+
+fn unreadable(error: chain::Unreadable) -> StoreError {
+    StoreError::Damaged(error.to_string())
+}
+
+/// A part of a block's bodies.
+fn bytes(rows: &dyn Rows, first: u64, span: std::ops::Range<usize>) -> StoreResult<Vec<u8>> {
+    let missing = || StoreError::Damaged(format!("the bodies of the block of entry {first} are incomplete"));
+    let (start, end) = (span.start / VALUE_BYTES_MAX, span.end.saturating_sub(1) / VALUE_BYTES_MAX);
+    let mut bytes = Vec::new();
+    for part in start..=end {
+        let key = layout::part(&layout::bodies(first), u16::try_from(part).map_err(|_| missing())?);
+        bytes.extend(rows.get(&key.0)?.ok_or_else(missing)?);
+    }
+    let offset = start * VALUE_BYTES_MAX;
+    bytes.get(span.start - offset..span.end - offset).map(<[u8]>::to_vec).ok_or_else(missing)
+}
+
+pub(crate) fn entries(rows: &dyn Rows, event: EventId) -> StoreResult<Vec<Entry>> {
+    let Some(life) = life::load_shown(rows, event, &Running::read(rows, None)?)? else { return Ok(Vec::new()) };
+    let mut entries = Vec::with_capacity(life.trail.len());
+    let mut header: Option<Header> = None;
+    for sequence in life.trail {
+        if header.as_ref().is_none_or(|header| header.span(sequence).is_none()) {
+            header = header_of(rows, sequence)?;
+        }
+        let found = header.as_ref().and_then(|header| Some((header.first, header.span(sequence)?)));
+        let (first, span) = found.ok_or_else(|| StoreError::Damaged(format!("entry {sequence} is missing")))?;
+        entries.push(chain::decode(&bytes(rows, first, span)?).map_err(unreadable)?);
+    }
+    Ok(entries)
+}
+
+pub(crate) fn entries_after(rows: &dyn Rows, sequence: u64, limit: usize) -> StoreResult<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut next = sequence + 1;
+    while entries.len() < limit {
+        let Some(header) = header_of(rows, next)? else { break };
+        let all = kv::read_parts(rows, &layout::bodies(header.first))?.unwrap_or_default();
+        while entries.len() < limit
+            && let Some(span) = header.span(next)
+        {
+            let body = all.get(span).ok_or_else(|| StoreError::Damaged(format!("entry {next} is missing")))?;
+            entries.push(chain::decode(body).map_err(unreadable)?);
+            next += 1;
+        }
+    }
+    Ok(entries)
+}
+
+// --- accounts -------------------------------------------------------------------------------------------------------
+
+pub(crate) fn accounts(rows: &dyn Rows, query: &AccountQuery) -> StoreResult<Page<Account, (AppName, UserId)>> {
+    let mut items: Vec<Account> = Vec::new();
+    let apps = query.app.clone().map_or_else(|| apps(rows), |app| Ok(vec![app]))?;
+    let fits = |account: &Account| query.presences.is_empty() || query.presences.contains(&account.presence);
+    for app in apps {
+        let after = query.after.as_ref().filter(|(of, _)| *of >= app);
+        if after.is_some_and(|(of, _)| *of > app) {
+            continue;
+        }
+        if let Some(user) = query.user {
+            items.extend(
+                ledger::find(rows, &app, user)?
+                    .filter(|account| fits(account) && after.is_none_or(|(_, after)| user > *after)),
+            );
+            continue;
+        }
+        let prefix = layout::accounts(&app);
+        let mut from = after.map_or_else(|| prefix.0.clone(), |(_, user)| layout::account(&app, *user).0);
+        if after.is_some() {
+            from.push(0);
+        }
+        kv::walk_range(rows, (from, prefix.end()), Order::Ascending, &mut |_, value| {
+            let account: Account = decode(value)?;
+            if fits(&account) {
+                items.push(account);
+            }
+            Ok(items.len() <= query.limit)
+        })?;
+        if items.len() > query.limit {
+            break;
+        }
+    }
+    let next = (items.len() > query.limit && query.limit > 0)
+        .then(|| &items[query.limit - 1])
+        .map(|last| (last.app.clone(), last.user));
+    items.truncate(query.limit);
+    Ok(Page { items, next })
+}

@@ -1,0 +1,299 @@
+//! One commit group: acts run one after the other against the rows as they will be, and are then written together. An act that
+//! fails leaves no trace. Numbers entries, keeps the counters, closes the blocks of the chain.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Timestamp;
+use crate::history::chain;
+use crate::id::{AppName, EventId, UserId};
+use crate::provision::account::Presence;
+use crate::provision::entry::{Entry, Fact};
+use crate::provision::event::StatusKind;
+use crate::store::act::{StoreError, StoreResult};
+use crate::store::kv::{self, Order, Pair, Rows, WriteBatch};
+use crate::store::layout::{self, Key, VALUE_BYTES_MAX};
+use crate::store::query::Counts;
+use crate::store::record::{Row, StoredHead, encode, tidy_counts};
+
+/// A written row, or a removed one.
+type Slot = Option<Vec<u8>>;
+
+/// Acts that are committed together.
+pub(crate) struct Group<'a> {
+    base: &'a dyn Rows,
+    rows: BTreeMap<Vec<u8>, Slot>,
+    /// What the act that is running overwrote, to take it back.
+    undo: Vec<(Vec<u8>, Option<Slot>)>,
+    head: StoredHead,
+    counts: BTreeMap<AppName, Counts>,
+    entries: Vec<(Entry, Vec<u8>)>,
+    mark: Mark,
+}
+
+/// Where the running act began.
+struct Mark {
+    head: StoredHead,
+    counts: Option<BTreeMap<AppName, Counts>>,
+    entries: usize,
+}
+
+impl Rows for Group<'_> {
+    fn get(&self, key: &[u8]) -> StoreResult<Option<Vec<u8>>> {
+        match self.rows.get(key) {
+            Some(slot) => Ok(slot.clone()),
+            None => self.base.get(key),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        let ours: Vec<_> =
+            self.rows.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to))).collect();
+        let below = self.base.scan(from, to, order, limit.saturating_add(ours.len()))?;
+        if ours.is_empty() {
+            return Ok(below);
+        }
+        // Below are enough rows even if every one of ours removes one of them.
+        let complete = below.len() < limit.saturating_add(ours.len());
+        let edge = below.last().map(|(key, _)| key.clone());
+        let mut merged: BTreeMap<Vec<u8>, Slot> = below.into_iter().map(|(key, value)| (key, Some(value))).collect();
+        for (key, slot) in ours {
+            let beyond = !complete
+                && edge.as_ref().is_some_and(|edge| match order {
+                    Order::Ascending => key > edge,
+                    Order::Descending => key < edge,
+                });
+            if !beyond {
+                merged.insert(key.clone(), slot.clone());
+            }
+        }
+        let present = merged.into_iter().filter_map(|(key, slot)| slot.map(|value| (key, value)));
+        Ok(match order {
+            Order::Ascending => present.take(limit).collect(),
+            Order::Descending => {
+                let mut all: Vec<Pair> = present.collect();
+                all.reverse();
+                all.truncate(limit);
+                all
+            }
+        })
+    }
+}
+
+impl<'a> Group<'a> {
+    /// An empty group over `base`, whose chain ends at `head`.
+    pub(crate) fn new(base: &'a dyn Rows, head: StoredHead) -> Self {
+        let mark = Mark { head: head.clone(), counts: None, entries: 0 };
+        Self { base, rows: BTreeMap::new(), undo: Vec::new(), head, counts: BTreeMap::new(), entries: Vec::new(), mark }
+    }
+
+    /// Runs one act: kept if it succeeds, without a trace if it fails.
+    pub(crate) fn run<T>(&mut self, act: impl FnOnce(&mut Self) -> StoreResult<T>) -> StoreResult<T> {
+        self.undo.clear();
+        self.mark = Mark { head: self.head.clone(), counts: None, entries: self.entries.len() };
+        let result = act(self);
+        if result.is_err() {
+            self.take_back();
+        }
+        result
+    }
+
+    /// Takes back what the running act wrote.
+    pub(crate) fn take_back(&mut self) {
+        for (key, before) in self.undo.drain(..).rev() {
+            match before {
+                Some(slot) => drop(self.rows.insert(key, slot)),
+                None => drop(self.rows.remove(&key)),
+            }
+        }
+        self.head = self.mark.head.clone();
+        if let Some(counts) = self.mark.counts.take() {
+            self.counts = counts;
+        }
+        self.entries.truncate(self.mark.entries);
+    }
+
+    /// How many rows wait to be written.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len() + self.entries.len()
+    }
+
+    /// Everything as one batch, with the end of the chain after it.
+    pub(crate) fn seal(mut self) -> (WriteBatch, StoredHead) {
+        for block in chain::build(&self.entries, self.head.hash) {
+            self.head.hash = block.hash;
+            self.head.blocks += 1;
+            self.head.last_block = block.header.first;
+            self.rows.insert(layout::header(block.header.first).0, Some(block.encoded));
+            let bodies = layout::bodies(block.header.first);
+            for (part, bytes) in (0..).zip(block.bodies.chunks(VALUE_BYTES_MAX)) {
+                self.rows.insert(layout::part(&bodies, part).0, Some(bytes.to_vec()));
+            }
+        }
+        for (app, mut counts) in self.counts {
+            tidy_counts(&mut counts);
+            self.rows.insert(layout::counts(&app).0, Some(encode(&counts)));
+        }
+        if !self.rows.is_empty() {
+            self.head.commits += 1;
+            self.rows.insert(layout::meta("head").0, Some(encode(&self.head)));
+        }
+        (self.rows.into_iter().collect(), self.head)
+    }
+
+    // --- rows -------------------------------------------------------------------------------------------------------
+
+    fn set(&mut self, key: Vec<u8>, slot: Slot) {
+        let before = self.rows.insert(key.clone(), slot);
+        self.undo.push((key, before));
+    }
+
+    /// Writes a row.
+    pub(crate) fn put<R: Row>(&mut self, key: Key, row: &R) -> StoreResult<()> {
+        let bytes = encode(row);
+        if bytes.len() > VALUE_BYTES_MAX {
+            return Err(StoreError::Conflict(format!(
+                "{} has {} bytes; at most {VALUE_BYTES_MAX} can be stored: shorten its values",
+                R::NAME,
+                bytes.len()
+            )));
+        }
+        self.set(key.0, Some(bytes));
+        Ok(())
+    }
+
+    /// Writes a row of bare bytes.
+    pub(crate) fn put_bytes(&mut self, key: Key, bytes: Vec<u8>) {
+        self.set(key.0, Some(bytes));
+    }
+
+    /// Writes a row that says all with its key.
+    pub(crate) fn put_key(&mut self, key: Key) {
+        self.set(key.0, Some(Vec::new()));
+    }
+
+    /// Removes a row.
+    pub(crate) fn remove(&mut self, key: Key) {
+        self.set(key.0, None);
+    }
+
+    /// Removes every row whose key begins with `prefix`.
+    pub(crate) fn remove_under(&mut self, prefix: &Key) -> StoreResult<()> {
+        for (key, _) in kv::under(self, prefix, usize::MAX)? {
+            self.set(key, None);
+        }
+        Ok(())
+    }
+
+    /// Writes a value of any size in parts.
+    pub(crate) fn put_parts(&mut self, key: &Key, bytes: &[u8]) -> StoreResult<()> {
+        self.remove_under(key)?;
+        if bytes.len() / VALUE_BYTES_MAX >= usize::from(u16::MAX) {
+            return Err(StoreError::Conflict(format!("a value of {} bytes is too large for the store", bytes.len())));
+        }
+        for (part, chunk) in (0..).zip(bytes.chunks(VALUE_BYTES_MAX)) {
+            self.set(layout::part(key, part).0, Some(chunk.to_vec()));
+        }
+        Ok(())
+    }
+
+    // --- numbers ----------------------------------------------------------------------------------------------------
+
+    /// The end of the chain as it will be.
+    pub(crate) fn head_mut(&mut self) -> &mut StoredHead {
+        &mut self.head
+    }
+
+    /// The number of the next event.
+    pub(crate) fn next_event(&mut self) -> EventId {
+        self.head.events += 1;
+        EventId(self.head.events)
+    }
+
+    /// The counters of an app as they will be.
+    pub(crate) fn counts(&mut self, app: &AppName) -> StoreResult<&mut Counts> {
+        if self.mark.counts.is_none() {
+            self.mark.counts = Some(self.counts.clone());
+        }
+        if !self.counts.contains_key(app) {
+            let stored = kv::read::<Counts>(self.base, &layout::counts(app))?.unwrap_or_default();
+            self.counts.insert(app.clone(), stored);
+        }
+        Ok(self.counts.get_mut(app).expect("inserted just above"))
+    }
+
+    /// Moves one account between presences in the counters; `None` = there is no account.
+    pub(crate) fn count_account(
+        &mut self,
+        app: &AppName,
+        from: Option<Presence>,
+        to: Option<Presence>,
+    ) -> StoreResult<()> {
+        if from == to {
+            return Ok(());
+        }
+        let counts = self.counts(app)?;
+        if let Some(number) = from.and_then(|from| counts.accounts.get_mut(&from)) {
+            *number = number.saturating_sub(1);
+        }
+        if let Some(to) = to {
+            *counts.accounts.entry(to).or_default() += 1;
+        }
+        if from.is_none() {
+            self.head.accounts += 1;
+        }
+        Ok(())
+    }
+
+    /// Moves one event between statuses in the counters; `None` = there was no event.
+    pub(crate) fn count_event(&mut self, app: &AppName, from: Option<StatusKind>, to: StatusKind) -> StoreResult<()> {
+        if from == Some(to) {
+            return Ok(());
+        }
+        let counts = self.counts(app)?;
+        if let Some(number) = from.and_then(|from| counts.events.get_mut(&from)) {
+            *number = number.saturating_sub(1);
+        }
+        *counts.events.entry(to).or_default() += 1;
+        Ok(())
+    }
+
+    // --- entries ----------------------------------------------------------------------------------------------------
+
+    /// Adds an entry; returns its number.
+    pub(crate) fn enter(&mut self, at: Timestamp, about: About<'_>, fact: Fact) -> u64 {
+        self.head.sequence += 1;
+        let sequence = self.head.sequence;
+        let entry = Entry { sequence, at, event: about.event, app: about.app.cloned(), user: about.user, fact };
+        let body = chain::encode(&entry);
+        self.entries.push((entry, body));
+        sequence
+    }
+}
+
+/// What an entry is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    pub(crate) event: Option<EventId>,
+    pub(crate) app: Option<&'a AppName>,
+    pub(crate) user: Option<UserId>,
+}
+
+impl<'a> About<'a> {
+    /// An app.
+    pub(crate) fn app(app: &'a AppName) -> Self {
+        Self { app: Some(app), ..Self::default() }
+    }
+
+    /// A user.
+    pub(crate) fn user(user: UserId) -> Self {
+        Self { user: Some(user), ..Self::default() }
+    }
+
+    /// A pair.
+    pub(crate) fn pair(app: &'a AppName, user: UserId) -> Self {
+        Self { app: Some(app), user: Some(user), event: None }
+    }
+}

@@ -1,0 +1,95 @@
+//! The seam under the acts: ordered rows of bytes. A backend does nothing but keep them; all meaning is above.
+
+use crate::store::act::StoreResult;
+use crate::store::layout::Key;
+use crate::store::record::{Row, StoredHead, decode};
+
+/// Key and value.
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+
+/// Which end a scan starts at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    Ascending,
+    Descending,
+}
+
+/// Rows that can be read.
+pub(crate) trait Rows: Send + Sync {
+    /// One row.
+    fn get(&self, key: &[u8]) -> StoreResult<Option<Vec<u8>>>;
+
+    /// At most `limit` rows with `from <= key < to`.
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>>;
+}
+
+/// What is written together or not at all: `None` = removed.
+pub(crate) type WriteBatch = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// Rows that can be written.
+pub(crate) trait Kv: Rows {
+    /// Fails with `DiskFull` if there is no room for another commit.
+    fn room(&self) -> StoreResult<()>;
+    /// Writes all of the batch, atomically.
+    fn apply(&self, batch: WriteBatch) -> StoreResult<()>;
+    /// When it returns, all that was applied is on disk.
+    fn flush(&self) -> StoreResult<()>;
+    /// Told after each flush where the chain ends now.
+    fn flushed(&self, head: &StoredHead);
+    /// Told after a failed commit: brings the handle into a state that can go on, if it can.
+    fn mend(&self);
+}
+
+/// A row of a known type.
+pub(crate) fn read<R: Row>(rows: &dyn Rows, key: &Key) -> StoreResult<Option<R>> {
+    rows.get(&key.0)?.map(|bytes| decode(&bytes)).transpose()
+}
+
+/// At most `limit` rows whose key begins with `prefix`, in ascending order.
+pub(crate) fn under(rows: &dyn Rows, prefix: &Key, limit: usize) -> StoreResult<Vec<Pair>> {
+    rows.scan(&prefix.0, &prefix.end(), Order::Ascending, limit)
+}
+
+/// Walks all rows whose key begins with `prefix`, a chunk at a time, until `visit` returns false.
+pub(crate) fn walk(
+    rows: &dyn Rows,
+    prefix: &Key,
+    order: Order,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> StoreResult<bool>,
+) -> StoreResult<()> {
+    walk_range(rows, (prefix.0.clone(), prefix.end()), order, visit)
+}
+
+/// Walks a range of keys as [`walk`] does.
+pub(crate) fn walk_range(
+    rows: &dyn Rows,
+    (mut from, mut to): (Vec<u8>, Vec<u8>),
+    order: Order,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> StoreResult<bool>,
+) -> StoreResult<()> {
+    // Small at first: most walks end soon.
+    let mut chunk = 32;
+    loop {
+        let pairs = rows.scan(&from, &to, order, chunk)?;
+        for (key, value) in &pairs {
+            if !visit(key, value)? {
+                return Ok(());
+            }
+        }
+        let Some((last, _)) = pairs.last().filter(|_| pairs.len() == chunk) else { return Ok(()) };
+        match order {
+            Order::Ascending => {
+                from.clone_from(last);
+                from.push(0);
+            }
+            Order::Descending => to.clone_from(last),
+        }
+        chunk = (chunk * 4).min(2_048);
+    }
+}
+
+/// A value that was kept in parts; `None` if there is no part.
+pub(crate) fn read_parts(rows: &dyn Rows, key: &Key) -> StoreResult<Option<Vec<u8>>> {
+    let parts = under(rows, key, usize::from(u16::MAX))?;
+    Ok((!parts.is_empty()).then(|| parts.into_iter().flat_map(|(_, value)| value).collect()))
+}

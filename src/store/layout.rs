@@ -1,0 +1,329 @@
+//! The key layout: every row of the store, in one place. One ordered key space; the first byte names the kind of row.
+//!
+//! | tag | key after the tag | value |
+//! |---|---|---|
+//! | `m` | a word: `format`, `head`, `identity`, `active` | format version, end of the chain, identity, active revision |
+//! | `o` | operator id | operator |
+//! | `u` | user id | user |
+//! | `k` | source, key | user id |
+//! | `f` | folded e-mail or userName, user id | nothing |
+//! | `g` | source, manager's key, user id | nothing (direct reports) |
+//! | `i` | import id, part | import, in parts |
+//! | `s` | import id, position | staged row |
+//! | `v` | revision number | revision |
+//! | `b` | revision number, path, part | file of a bundle, in parts |
+//! | `p` | app | app record |
+//! | `c` | app | kept counters |
+//! | `d` | app, urgency, user id | dirty mark |
+//! | `a` | app, user id | account |
+//! | `n` | app, folded userName, user id | nothing |
+//! | `r` | app, remote id, user id | nothing |
+//! | `e` | event id, 0 | the event as it was filed |
+//! | `e` | event id, 1 | its state now, if it moved |
+//! | `q` | app, lane (0 = leaving), due, event id | nothing: `queued` and `verifying` events by time |
+//! | `x` | app, sequence of the first intent | a batch of running events |
+//! | `l` | app, status, event id | nothing: events that are pending, failed, refused, rejected or expired |
+//! | `j` | batch id, event id | nothing: pending members of a held batch |
+//! | `h` | app, class digest | class and its open batch |
+//! | `w` | app, hour, class digest | class and number admitted in that hour; without a class: active accounts then |
+//! | `y` | plan id, part | plan summary, in parts |
+//! | `t` | app, time, user id | nothing: mutes of failures by time |
+//! | `H` | first sequence | block header |
+//! | `B` | first sequence, part | the block's bodies, in parts |
+
+use crate::clock::Timestamp;
+use crate::digest::{Digest, Hasher};
+use crate::directory::user::User;
+use crate::id::{AppName, BatchId, EventId, ImportId, Name, OperatorId, PlanId, RevisionNumber, SourceName, UserId};
+use crate::provision::event::StatusKind;
+use crate::provision::guard::finding::Class;
+use crate::store::query::Urgency;
+
+/// The layout's version, in the row `m/format`. A higher one is refused; a lower one is migrated.
+pub(crate) const FORMAT: u32 = 1;
+/// Values are kept at or below this (`reliability.md` section 1.5: 64 KiB, less some room for the header).
+pub(crate) const VALUE_BYTES_MAX: usize = 60 * 1024;
+/// Longer texts enter keys as their digest.
+const KEY_TEXT_BYTES_MAX: usize = 512;
+
+/// A key under construction.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(pub(crate) Vec<u8>);
+
+impl Key {
+    fn new(tag: u8) -> Self {
+        let mut bytes = Vec::with_capacity(48);
+        bytes.push(tag);
+        Self(bytes)
+    }
+    fn byte(mut self, byte: u8) -> Self {
+        self.0.push(byte);
+        self
+    }
+    fn name(mut self, name: &Name) -> Self {
+        // A name has at most 64 bytes.
+        self.0.push(u8::try_from(name.as_str().len()).unwrap_or(u8::MAX));
+        self.0.extend_from_slice(name.as_str().as_bytes());
+        self
+    }
+    fn text(mut self, text: &str) -> Self {
+        if text.len() <= KEY_TEXT_BYTES_MAX {
+            self.0.extend_from_slice(&u16::try_from(text.len()).unwrap_or(0).to_be_bytes());
+            self.0.extend_from_slice(text.as_bytes());
+        } else {
+            self.0.extend_from_slice(&u16::MAX.to_be_bytes());
+            self.0.extend_from_slice(&Hasher::new().text(text).finish().0);
+        }
+        self
+    }
+    fn id(mut self, id: &[u8; 16]) -> Self {
+        self.0.extend_from_slice(id);
+        self
+    }
+    fn number(mut self, number: u64) -> Self {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+    fn part(mut self, part: u16) -> Self {
+        self.0.extend_from_slice(&part.to_be_bytes());
+        self
+    }
+    /// Milliseconds with the sign flipped, so that bytes sort as times do.
+    fn time(self, at: Timestamp) -> Self {
+        self.number(at.as_millis().cast_unsigned() ^ (1 << 63))
+    }
+    fn digest(mut self, digest: Digest) -> Self {
+        self.0.extend_from_slice(&digest.0[..16]);
+        self
+    }
+
+    /// The least key after all keys that begin with this one.
+    pub(crate) fn end(&self) -> Vec<u8> {
+        let mut end = self.0.clone();
+        while let Some(last) = end.pop() {
+            if last < u8::MAX {
+                end.push(last + 1);
+                return end;
+            }
+        }
+        vec![u8::MAX; 64]
+    }
+}
+
+/// Without case, for comparisons of names and addresses.
+pub(crate) fn folded(text: &str) -> String {
+    text.to_lowercase()
+}
+
+pub(crate) fn meta(word: &str) -> Key {
+    let mut key = Key::new(b'm');
+    key.0.extend_from_slice(word.as_bytes());
+    key
+}
+pub(crate) fn operator(id: OperatorId) -> Key {
+    Key::new(b'o').id(id.as_bytes())
+}
+pub(crate) fn operators() -> Key {
+    Key::new(b'o')
+}
+pub(crate) fn user(id: UserId) -> Key {
+    Key::new(b'u').id(id.as_bytes())
+}
+pub(crate) fn users() -> Key {
+    Key::new(b'u')
+}
+pub(crate) fn user_key(source: &SourceName, key: &str) -> Key {
+    Key::new(b'k').name(source).text(key)
+}
+/// User keys of all sources: for a search by bare key the sources are walked.
+pub(crate) fn user_keys() -> Key {
+    Key::new(b'k')
+}
+pub(crate) fn user_keys_of(source: &SourceName) -> Key {
+    Key::new(b'k').name(source)
+}
+pub(crate) fn found(folded: &str) -> Key {
+    Key::new(b'f').text(folded)
+}
+pub(crate) fn found_user(folded: &str, user: UserId) -> Key {
+    found(folded).id(user.as_bytes())
+}
+pub(crate) fn reports(source: &SourceName, manager: &str) -> Key {
+    Key::new(b'g').name(source).text(manager)
+}
+pub(crate) fn report(source: &SourceName, manager: &str, user: UserId) -> Key {
+    reports(source, manager).id(user.as_bytes())
+}
+pub(crate) fn import(id: ImportId) -> Key {
+    Key::new(b'i').id(id.as_bytes())
+}
+pub(crate) fn imports() -> Key {
+    Key::new(b'i')
+}
+pub(crate) fn staged(id: ImportId) -> Key {
+    Key::new(b's').id(id.as_bytes())
+}
+pub(crate) fn staged_row(id: ImportId, position: u64) -> Key {
+    staged(id).number(position)
+}
+pub(crate) fn revision(number: RevisionNumber) -> Key {
+    Key::new(b'v').number(number.0)
+}
+pub(crate) fn revisions() -> Key {
+    Key::new(b'v')
+}
+pub(crate) fn bundle(number: RevisionNumber) -> Key {
+    Key::new(b'b').number(number.0)
+}
+pub(crate) fn bundle_file(number: RevisionNumber, index: u16) -> Key {
+    bundle(number).part(index)
+}
+pub(crate) fn app(app: &AppName) -> Key {
+    Key::new(b'p').name(app)
+}
+pub(crate) fn counts(app: &AppName) -> Key {
+    Key::new(b'c').name(app)
+}
+pub(crate) fn all_counts() -> Key {
+    Key::new(b'c')
+}
+/// The app of a counters key.
+pub(crate) fn app_of_counts(key: &[u8]) -> Option<AppName> {
+    let name = std::str::from_utf8(key.get(2..)?).ok()?;
+    AppName::new(name).ok()
+}
+pub(crate) fn dirty(app: &AppName) -> Key {
+    Key::new(b'd').name(app)
+}
+pub(crate) fn dirty_mark(app: &AppName, urgency: Urgency, user: UserId) -> Key {
+    let urgency = match urgency {
+        Urgency::Leaver => 0,
+        Urgency::Normal => 1,
+    };
+    dirty(app).byte(urgency).id(user.as_bytes())
+}
+pub(crate) fn all_dirty() -> Key {
+    Key::new(b'd')
+}
+pub(crate) fn account(app: &AppName, user: UserId) -> Key {
+    Key::new(b'a').name(app).id(user.as_bytes())
+}
+pub(crate) fn accounts(app: &AppName) -> Key {
+    Key::new(b'a').name(app)
+}
+pub(crate) fn names(app: &AppName, folded: &str) -> Key {
+    Key::new(b'n').name(app).text(folded)
+}
+pub(crate) fn name(app: &AppName, folded: &str, user: UserId) -> Key {
+    names(app, folded).id(user.as_bytes())
+}
+pub(crate) fn remotes(app: &AppName, remote_id: &str) -> Key {
+    Key::new(b'r').name(app).text(remote_id)
+}
+pub(crate) fn remote(app: &AppName, remote_id: &str, user: UserId) -> Key {
+    remotes(app, remote_id).id(user.as_bytes())
+}
+pub(crate) fn events() -> Key {
+    Key::new(b'e')
+}
+/// Both rows of an event.
+pub(crate) fn event(id: EventId) -> Key {
+    Key::new(b'e').number(id.0)
+}
+pub(crate) fn event_filed(id: EventId) -> Key {
+    event(id).byte(0)
+}
+pub(crate) fn event_state(id: EventId) -> Key {
+    event(id).byte(1)
+}
+pub(crate) fn queue(app: &AppName, leaving: bool) -> Key {
+    Key::new(b'q').name(app).byte(u8::from(!leaving))
+}
+pub(crate) fn due(app: &AppName, leaving: bool, due: Timestamp, event: EventId) -> Key {
+    queue(app, leaving).time(due).number(event.0)
+}
+pub(crate) fn running(app: &AppName) -> Key {
+    Key::new(b'x').name(app)
+}
+pub(crate) fn running_batch(app: &AppName, sequence: u64) -> Key {
+    running(app).number(sequence)
+}
+pub(crate) fn all_running() -> Key {
+    Key::new(b'x')
+}
+pub(crate) fn listed(app: &AppName, status: StatusKind) -> Key {
+    Key::new(b'l').name(app).byte(status as u8)
+}
+pub(crate) fn listed_event(app: &AppName, status: StatusKind, event: EventId) -> Key {
+    listed(app, status).number(event.0)
+}
+pub(crate) fn batch(batch: BatchId) -> Key {
+    Key::new(b'j').id(batch.as_bytes())
+}
+pub(crate) fn batch_member(of: BatchId, event: EventId) -> Key {
+    batch(of).number(event.0)
+}
+pub(crate) fn held_of(app: &AppName) -> Key {
+    Key::new(b'h').name(app)
+}
+pub(crate) fn held(app: &AppName, class: &Class) -> Key {
+    held_of(app).digest(Digest::of(class))
+}
+pub(crate) fn window(app: &AppName, hour: u64) -> Key {
+    Key::new(b'w').name(app).number(hour)
+}
+pub(crate) fn window_class(app: &AppName, hour: u64, class: Option<&Class>) -> Key {
+    window(app, hour).digest(class.map_or(Digest::default(), Digest::of))
+}
+pub(crate) fn plan(id: PlanId) -> Key {
+    Key::new(b'y').id(id.as_bytes())
+}
+pub(crate) fn mutes(app: &AppName) -> Key {
+    Key::new(b't').name(app)
+}
+pub(crate) fn mute(app: &AppName, at: Timestamp, user: UserId) -> Key {
+    mutes(app).time(at).id(user.as_bytes())
+}
+pub(crate) fn mutes_until(app: &AppName, at: Timestamp) -> Vec<u8> {
+    mutes(app).time(at).0
+}
+pub(crate) fn headers() -> Key {
+    Key::new(b'H')
+}
+pub(crate) fn header(first: u64) -> Key {
+    Key::new(b'H').number(first)
+}
+pub(crate) fn bodies(first: u64) -> Key {
+    Key::new(b'B').number(first)
+}
+/// Part `part` of a row that is kept in parts.
+pub(crate) fn part(of: &Key, part: u16) -> Key {
+    of.clone().part(part)
+}
+
+/// The user id that a key ends with.
+pub(crate) fn user_at_end(key: &[u8]) -> Option<UserId> {
+    let tail = key.len().checked_sub(16)?;
+    uuid::Uuid::from_slice(&key[tail..]).ok().map(UserId)
+}
+
+/// The number (event, revision, sequence) that a key ends with.
+pub(crate) fn number_at_end(key: &[u8]) -> Option<u64> {
+    let tail = key.len().checked_sub(8)?;
+    key[tail..].try_into().ok().map(u64::from_be_bytes)
+}
+
+/// Time and event of a key made by [`due`].
+pub(crate) fn due_at_end(key: &[u8]) -> Option<(Timestamp, EventId)> {
+    let event = number_at_end(key)?;
+    let time = number_at_end(&key[..key.len() - 8])?;
+    Some((Timestamp::from_millis((time ^ (1 << 63)).cast_signed()), EventId(event)))
+}
+
+/// The texts by which a user is found without case: e-mail and userName.
+pub(crate) fn searchable(user: &User) -> Vec<String> {
+    let mut texts: Vec<String> = ["email", "username"].iter().filter_map(|name| user.text(name)).map(folded).collect();
+    texts.sort();
+    texts.dedup();
+    texts
+}

@@ -1,0 +1,208 @@
+//! Rows in sled: one tree, so that one batch is atomic over everything.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use crate::store::act::{StoreError, StoreResult};
+use crate::store::kv::{Kv, Order, Pair, Rows, WriteBatch};
+use crate::store::record::StoredHead;
+use crate::store::sled::checkpoint::Memory;
+use crate::store::sled::{SledSettings, files};
+use crate::store::stored::contained;
+
+/// An open sled, and our own handle of its log for the barrier that sled's flush lacks.
+#[derive(Debug)]
+struct Handle {
+    db: sled::Db,
+    log: File,
+}
+
+/// The rows of a store on disk.
+#[derive(Debug)]
+pub(crate) struct SledRows {
+    dir: PathBuf,
+    settings: SledSettings,
+    /// `None` after a failure that could not be mended yet.
+    handle: RwLock<Option<Handle>>,
+    memory: Mutex<Memory>,
+    /// Held while this lives.
+    _lock: File,
+}
+
+fn failed(act: &'static str) -> impl FnOnce(sled::Error) -> StoreError {
+    move |error| match error {
+        sled::Error::Io(source) if is_full(&source) => StoreError::DiskFull(source.to_string()),
+        sled::Error::Io(source) => StoreError::Io { act, source },
+        sled::Error::Corruption { .. } => {
+            StoreError::Damaged("a record of its log does not match its checksum".to_owned())
+        }
+        other => StoreError::Io { act, source: io::Error::other(other.to_string()) },
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+impl SledRows {
+    /// Opens or creates the files in `dir` and takes the lock.
+    pub(crate) fn open(dir: &Path, settings: &SledSettings) -> StoreResult<Self> {
+        let there = dir.join("db").exists();
+        if !there && Memory::knows_something(dir) {
+            return Err(StoreError::Damaged(format!(
+                "{} is gone although there was a store; restore a backup with `usher store restore`",
+                dir.display()
+            )));
+        }
+        if !there && !settings.create {
+            return Err(StoreError::NotFound(format!("a store in {}", dir.display())));
+        }
+        if !dir.exists() {
+            files::create_dir(dir).map_err(files::naming(dir, "create its directory"))?;
+        }
+        let lock = files::lock(dir, &settings.command)?;
+        files::remove_unfinished_snapshots(dir).map_err(files::naming(dir, "tidy up its directory"))?;
+        let handle = open_handle(dir, settings)?;
+        if !there {
+            files::sync_created(dir).map_err(files::naming(dir, "make its directory durable"))?;
+        }
+        let memory = Memory::open(dir)?;
+        files::load_ballast(dir, settings.ballast_bytes);
+        Ok(Self {
+            dir: dir.to_owned(),
+            settings: settings.clone(),
+            handle: RwLock::new(Some(handle)),
+            memory: Mutex::new(memory),
+            _lock: lock,
+        })
+    }
+
+    /// Compares what is there with what is remembered.
+    pub(crate) fn check(&self, head: &StoredHead) -> StoreResult<()> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).check(self, head)
+    }
+
+    /// Writes a last checkpoint.
+    pub(crate) fn close(&self, head: &StoredHead) -> StoreResult<()> {
+        self.flush()?;
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).write(self, head)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&Handle) -> StoreResult<T>) -> StoreResult<T> {
+        let handle = self.handle.read().unwrap_or_else(PoisonError::into_inner);
+        match handle.as_ref() {
+            Some(handle) => act(handle),
+            None => Err(StoreError::Io {
+                act: "reopen its files after a failure",
+                source: io::Error::other("see the failure before this one; it is tried again with the next act"),
+            }),
+        }
+    }
+}
+
+/// Opens sled; if a snapshot is bad, once more without it: sled then replays its log.
+fn open_handle(dir: &Path, settings: &SledSettings) -> StoreResult<Handle> {
+    let first = contained(|| open_once(dir, settings));
+    let aside = matches!(first, Err(StoreError::Damaged(_)))
+        && files::set_snapshots_aside(dir).map_err(files::naming(dir, "set a damaged snapshot aside"))?;
+    if aside { contained(|| open_once(dir, settings)) } else { first }
+}
+
+fn open_once(dir: &Path, settings: &SledSettings) -> StoreResult<Handle> {
+    let config = sled::Config::new().path(dir).cache_capacity(settings.cache_bytes).flush_every_ms(None);
+    let db = config.open().map_err(|error| match error {
+        sled::Error::Io(source) if source.to_string().contains("lock") => {
+            StoreError::InUse("another process".to_owned())
+        }
+        sled::Error::Io(source) if !is_full(&source) => files::naming(dir, "open its files")(source),
+        other => failed("open its files")(other),
+    })?;
+    let path = dir.join("db");
+    let log = File::options().read(true).write(true).open(&path).map_err(files::naming(&path, "open its log"))?;
+    Ok(Handle { db, log })
+}
+
+impl Rows for SledRows {
+    fn get(&self, key: &[u8]) -> StoreResult<Option<Vec<u8>>> {
+        self.with(|handle| Ok(handle.db.get(key).map_err(failed("read"))?.map(|value| value.to_vec())))
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>> {
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        self.with(|handle| {
+            let rows = handle.db.range::<&[u8], _>(from..to);
+            let pair = |row: sled::Result<(sled::IVec, sled::IVec)>| {
+                row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed("read"))
+            };
+            match order {
+                Order::Ascending => rows.take(limit).map(pair).collect(),
+                Order::Descending => rows.rev().take(limit).map(pair).collect(),
+            }
+        })
+    }
+}
+
+impl Kv for SledRows {
+    fn room(&self) -> StoreResult<()> {
+        let closed = self.handle.read().unwrap_or_else(PoisonError::into_inner).is_none();
+        if closed {
+            self.mend();
+        }
+        let free = files::free_bytes(&self.dir).map_err(files::naming(&self.dir, "ask for free space"))?;
+        if free < self.settings.free_bytes_min {
+            return Err(StoreError::DiskFull(format!(
+                "{} MiB are free at {}, {} are needed; nothing was written: free space, it goes on by itself",
+                free >> 20,
+                self.dir.display(),
+                self.settings.free_bytes_min >> 20
+            )));
+        }
+        Ok(())
+    }
+
+    fn apply(&self, rows: WriteBatch) -> StoreResult<()> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in rows {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        contained(|| self.with(|handle| handle.db.apply_batch(batch).map_err(failed("write"))))
+    }
+
+    fn flush(&self) -> StoreResult<()> {
+        contained(|| {
+            self.with(|handle| {
+                handle.db.flush().map_err(failed("flush"))?;
+                // sled's flush is no disk barrier on Linux.
+                handle.log.sync_data().map_err(|source| StoreError::Io { act: "flush", source })
+            })
+        })
+    }
+
+    fn flushed(&self, head: &StoredHead) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).note(self, head);
+    }
+
+    /// sled keeps failing after a full disk or an I/O error until it is opened again.
+    fn mend(&self) {
+        files::drop_ballast(&self.dir);
+        let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = handle.take() {
+            drop(contained(|| {
+                drop(old);
+                Ok(())
+            }));
+        }
+        *handle = open_handle(&self.dir, &self.settings).ok();
+        let free = files::free_bytes(&self.dir).unwrap_or(0);
+        if free > self.settings.free_bytes_min.saturating_add(2 * self.settings.ballast_bytes) {
+            files::load_ballast(&self.dir, self.settings.ballast_bytes);
+        }
+    }
+}
