@@ -110,7 +110,11 @@ impl Conversation<'_> {
         let mut reasons = Vec::new();
         for (path, value) in &marks.0 {
             match self.search(path, value).await? {
-                Filtered::Hits(hits) if hits.is_empty() => usable = true,
+                // Nobody found proves something only if the filter was proven.
+                Filtered::Hits(hits) if hits.is_empty() => {
+                    let probe = self.cx.learned.filters.get(path);
+                    usable |= matches!(probe, Some(FilterProbe::Works | FilterProbe::HalfProven));
+                }
                 Filtered::Hits(hits) => return Ok(Found::Hits(hits)),
                 Filtered::Unusable(why) => reasons.push(why),
             }

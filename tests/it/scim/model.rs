@@ -21,7 +21,7 @@ use usher::provision::account::{Account, Observation, Origin, Presence};
 use usher::provision::event::{Event, Status};
 use usher::provision::guard::clear;
 use usher::provision::operation::{Change, Kind, Operation};
-use usher::provision::outcome::Failure;
+use usher::provision::outcome::{Failure, Outcome};
 use usher::scim::target::{Answer, Method, Request, Target, TransportError};
 use usher::store::act::StoreResult;
 
@@ -451,16 +451,20 @@ impl Stage {
 
     /// The event as it stands after a crash or a lost answer, `waited` after the request.
     pub(crate) async fn verify(&mut self, waited: Span) -> Performed {
-        let since = self.model.clock.now();
+        let since = match self.event.status {
+            Status::Verifying { since, .. } => since,
+            _ => self.model.clock.now(),
+        };
         self.model.clock.advance(waited);
         self.event.status = Status::Verifying { since, due: since };
-        self.event.attempts = 1;
+        self.event.attempts = self.event.attempts.max(1);
         perform::verify(self.context(), &self.event, &self.account).await
     }
 
     /// The event as it stands after an attempt that failed with `last`.
     pub(crate) fn retried_after(&mut self, last: Failure) {
         self.event.status = Status::Queued { due: start(), last: Some(last) };
+        self.event.changed_at = self.model.clock.now();
         self.event.attempts += 1;
     }
 }
@@ -510,4 +514,26 @@ fn event(kind: Kind, spec: &AppSpec) -> (Event, Account) {
     account.generation = 1;
     account.open_event = Some(event.id);
     (event, account)
+}
+
+/// Plays the pusher: attempts and looks until the event ends. Returns after how many rounds it succeeded, or how it ended.
+pub(crate) async fn until_done(stage: &mut Stage) -> Result<usize, Outcome> {
+    let mut performed = stage.perform().await;
+    for round in 1..30 {
+        match performed.outcome {
+            Outcome::Succeeded(_) => return Ok(round),
+            Outcome::Retry { failure, due } => {
+                let wait = due.millis_since(stage.model.clock.now()) / 1000 + 1;
+                stage.retried_after(failure);
+                stage.model.clock.advance(Span::from_secs(wait));
+                performed = stage.perform().await;
+            }
+            Outcome::Unknown { due, .. } => {
+                let wait = due.millis_since(stage.model.clock.now()) / 1000 + 1;
+                performed = stage.verify(Span::from_secs(wait)).await;
+            }
+            other => return Err(other),
+        }
+    }
+    panic!("it never ends: {:?}", stage.model.log());
 }

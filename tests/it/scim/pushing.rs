@@ -8,7 +8,7 @@ use usher::provision::operation::Kind;
 use usher::provision::outcome::{Done, Failure, FailureClass, Outcome};
 use usher::scim::target::Method;
 
-use super::model::{Duplicates, Fault, Filters, Habits, Stage, own_external_id, start, user};
+use super::model::{Duplicates, Fault, Filters, Habits, Stage, own_external_id, start, until_done, user};
 
 fn done(performed: &Performed) -> &Done {
     match &performed.outcome {
@@ -595,29 +595,10 @@ async fn every_fault_at_every_request_ends_with_one_account_or_a_reason() {
                 if let Some(read) = read {
                     stage.model.fault(Method::Get, read.clone());
                 }
-                let rounds = until_done(&mut stage).await;
+                let rounds = until_done(&mut stage).await.unwrap();
                 assert!(rounds <= 5, "{fault:?} {read:?}");
                 assert_eq!(stage.model.len(), 1, "{fault:?} {read:?} {keeps_external_id}");
             }
         }
     }
-}
-
-/// Plays the pusher: attempts and looks until the event succeeds. Returns how many it took.
-async fn until_done(stage: &mut Stage) -> usize {
-    let mut performed = stage.perform().await;
-    for round in 1..10 {
-        match performed.outcome {
-            Outcome::Succeeded(_) => return round,
-            Outcome::Retry { failure, due } => {
-                let now = usher::clock::Clock::now(&stage.model.clock);
-                stage.model.clock.advance(Span::from_secs(due.millis_since(now) / 1000 + 1));
-                stage.retried_after(failure);
-                performed = stage.perform().await;
-            }
-            Outcome::Unknown { .. } => performed = stage.verify(Span::from_secs(3)).await,
-            other => panic!("{other:?}"),
-        }
-    }
-    panic!("never done");
 }
