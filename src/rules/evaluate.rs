@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use rhai::{AST, Dynamic, EvalAltResult, Position, Scope};
+use rhai::{Dynamic, EvalAltResult, Position};
 
 use crate::directory::User;
 use crate::provision::Desired;
 use crate::provision::desired::GrantedEntitlement;
 use crate::rules::fault::{RuleError, RuleFault};
-use crate::rules::load::{Rules, Source, Split};
+use crate::rules::load::{Function, Rules, Source};
+use crate::rules::machine::Machine;
 use crate::rules::person::{Person, Subject};
 use crate::rules::sandbox::{self, DEADLINE, Hit, PATIENT_DEADLINE, Reading};
 use crate::rules::shape::{self, Paths, Shape, Weight};
@@ -43,9 +44,9 @@ impl Rules {
             Subject { user, roles: &user.roles, app_role: None, external_id: "", manager: None, overrides: &overrides };
         let person = Person::build(&subject, self.condition_uses);
         for condition in &self.conditions {
-            let (result, reading) = sandbox::metered(PATIENT_DEADLINE, || {
-                sandbox::engine().eval_ast_with_scope::<Dynamic>(&mut scope(&person), &condition.ast)
-            });
+            let program = &condition.program;
+            let (result, reading) =
+                Machine::run(program, &person, PATIENT_DEADLINE, |machine| machine.evaluate(program));
             let start = Position::new(1, 1);
             let result = settle(&condition.file, start, result, reading).map_err(RuleError::into_fault)?;
             match result.as_bool() {
@@ -76,12 +77,16 @@ impl Rules {
         self.evaluate_within(subject, PATIENT_DEADLINE).map_err(RuleError::into_fault)
     }
 
-    fn evaluate_within(&self, subject: &Subject<'_>, allowed: Duration) -> Result<Evaluated, RuleError> {
+    /// Evaluates with a deadline of the caller's for each function of the script.
+    ///
+    /// # Errors
+    /// As [`Rules::evaluate`].
+    pub fn evaluate_within(&self, subject: &Subject<'_>, allowed: Duration) -> Result<Evaluated, RuleError> {
         let person = Person::build(subject, self.uses);
         if !self.in_scope(&person, allowed)? {
             return Ok(Evaluated { in_scope: false, desired: None, entitlements: Ok(Vec::new()) });
         }
-        let attributes = match self.account.split.as_ref().and_then(|split| evaluate_split(split, &person, allowed)) {
+        let attributes = match evaluate_split(self, &person, allowed) {
             Some(paths) => paths,
             None => self.whole_account(&person, allowed)?,
         };
@@ -95,23 +100,23 @@ impl Rules {
     }
 
     fn in_scope(&self, person: &Person, allowed: Duration) -> Result<bool, RuleError> {
-        let Some(position) = self.in_scope else { return Ok(true) };
-        let result = self.call("in_scope", position, person, allowed)?;
+        let Some(function) = &self.in_scope else { return Ok(true) };
+        let result = self.call(function, person, allowed)?;
         result.as_bool().map_err(|_| {
             let message = format!("`in_scope` must return true or false; it returned {}", shape::name_of(&result));
-            RuleFault::at(&self.file, position, message).into()
+            RuleFault::at(&self.file, function.position, message).into()
         })
     }
 
     fn entitlements(&self, person: &Person, allowed: Duration) -> Result<Vec<GrantedEntitlement>, RuleError> {
-        let Some(position) = self.entitlements else { return Ok(Vec::new()) };
-        let result = self.call("entitlements", position, person, allowed)?;
-        shape::grants(&result).map_err(|reason| RuleFault::at(&self.file, position, reason).into())
+        let Some(function) = &self.entitlements else { return Ok(Vec::new()) };
+        let result = self.call(function, person, allowed)?;
+        shape::grants(&result).map_err(|reason| RuleFault::at(&self.file, function.position, reason).into())
     }
 
     fn whole_account(&self, person: &Person, allowed: Duration) -> Result<Paths, RuleError> {
-        let position = self.account.position;
-        let result = self.call("account", position, person, allowed)?;
+        let position = self.account.function.position;
+        let result = self.call(&self.account.function, person, allowed)?;
         let Ok(map) = result.as_map_ref() else {
             let message = format!("`account` must return a map `#{{ … }}`; it returned {}", shape::name_of(&result));
             return Err(RuleFault::at(&self.file, position, message).into());
@@ -130,31 +135,30 @@ impl Rules {
         Ok(paths)
     }
 
-    fn call(&self, name: &str, position: Position, person: &Person, allowed: Duration) -> Result<Dynamic, RuleError> {
-        let (result, reading) = sandbox::metered(allowed, || {
-            sandbox::engine().call_fn::<Dynamic>(&mut Scope::new(), &self.script, name, (person.clone(),))
-        });
-        settle(&self.file, position, result, reading)
+    fn call(&self, function: &Function, person: &Person, allowed: Duration) -> Result<Dynamic, RuleError> {
+        let (result, reading) =
+            Machine::run(&function.body, person, allowed, |machine| machine.evaluate(&function.body));
+        settle(&self.file, function.position, result, reading)
     }
 }
 
 /// The account, one attribute at a time; `None` if anything is out of the ordinary, for then the whole decides.
-fn evaluate_split(split: &Split, person: &Person, allowed: Duration) -> Option<Paths> {
+fn evaluate_split(rules: &Rules, person: &Person, allowed: Duration) -> Option<Paths> {
+    let split = rules.account.split.as_ref()?;
     let mut weight = Weight { text_bytes: 0, items: split.attributes.len() };
-    let (paths, reading) = sandbox::metered(allowed, || {
-        let mut scope = scope(person);
+    let (paths, reading) = Machine::run(&rules.account.function.body, person, allowed, |machine| {
         if let Some(before) = &split.before {
-            drop(run(before, &mut scope)?);
+            drop(machine.evaluate(before).ok()?);
         }
-        let depth = scope.len();
+        let variables = machine.variables();
         let mut paths = Paths::new();
         for attribute in &split.attributes {
             let shape = match &attribute.value {
                 Source::Field(slot) => Shape::read(person.slot(*slot), &mut weight, 0),
                 Source::Constant(value) => Shape::read(value, &mut weight, 0),
-                Source::Expression(ast) => {
-                    let value = run(ast, &mut scope)?;
-                    scope.rewind(depth);
+                Source::Expression(program) => {
+                    let value = machine.evaluate(program).ok()?;
+                    machine.rewind(variables);
                     Shape::read(&value, &mut weight, 0)
                 }
             };
@@ -167,16 +171,6 @@ fn evaluate_split(split: &Split, person: &Person, allowed: Duration) -> Option<P
         && weight.text_bytes <= sandbox::TEXT_BYTES_MAX / TRUSTED_SHARE
         && weight.items <= sandbox::ITEMS_MAX / TRUSTED_SHARE;
     paths.filter(|_| ordinary)
-}
-
-fn run(ast: &AST, scope: &mut Scope<'_>) -> Option<Dynamic> {
-    sandbox::engine().eval_ast_with_scope(scope, ast).ok()
-}
-
-fn scope(person: &Person) -> Scope<'static> {
-    let mut scope = Scope::new();
-    scope.push("user", person.clone());
-    scope
 }
 
 /// The result of a metered run. A limit that the script swallowed counts all the same.

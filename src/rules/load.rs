@@ -8,6 +8,7 @@ use crate::connector::app::AppSpec;
 use crate::directory::RoleDefinition;
 use crate::rules::check::{self, Place};
 use crate::rules::fault::RuleFault;
+use crate::rules::machine::Program;
 use crate::rules::person::{self, Uses};
 use crate::rules::sandbox::{self, SOURCE_BYTES_MAX};
 use crate::rules::{shape, suggest};
@@ -16,19 +17,26 @@ use crate::rules::{shape, suggest};
 #[derive(Debug)]
 pub struct Rules {
     pub(super) file: String,
-    pub(super) script: AST,
     pub(super) uses: Uses,
-    pub(super) in_scope: Option<Position>,
+    pub(super) in_scope: Option<Function>,
     pub(super) account: Account,
-    pub(super) entitlements: Option<Position>,
+    pub(super) entitlements: Option<Function>,
     pub(super) conditions: Vec<Condition>,
     pub(super) condition_uses: Uses,
+}
+
+/// A function that the engine calls: its body, for a scope in which `user` is the only variable.
+#[derive(Debug)]
+pub(super) struct Function {
+    /// Where it begins.
+    pub(super) position: Position,
+    pub(super) body: Program,
 }
 
 /// `fn account(user)`.
 #[derive(Debug)]
 pub(super) struct Account {
-    pub(super) position: Position,
+    pub(super) function: Function,
     /// Where the attributes are written, for faults.
     pub(super) keys: BTreeMap<String, Position>,
     pub(super) split: Option<Split>,
@@ -38,7 +46,7 @@ pub(super) struct Account {
 #[derive(Debug)]
 pub(super) struct Split {
     /// The `let`s before the map.
-    pub(super) before: Option<AST>,
+    pub(super) before: Option<Program>,
     pub(super) attributes: Vec<Attribute>,
 }
 
@@ -57,7 +65,7 @@ pub(super) enum Source {
     /// A constant.
     Constant(Dynamic),
     /// Anything else.
-    Expression(AST),
+    Expression(Program),
 }
 
 /// A role by condition.
@@ -65,7 +73,7 @@ pub(super) enum Source {
 pub(super) struct Condition {
     pub(super) role: String,
     pub(super) file: String,
-    pub(super) ast: AST,
+    pub(super) program: Program,
 }
 
 /// The rules that ship with Usher: path below a workspace's `rules/` and text, scripts and examples.
@@ -117,16 +125,17 @@ fn build(file: &str, source: &str, roles: &[RoleDefinition]) -> Result<Rules, Ru
         return Err(RuleFault::at(file, statement.position(), message));
     }
     let uses = check::names(file, &script, Place::App)?;
-    let entry = |name| entry_point(file, &script, name);
-    let (in_scope, account, entitlements) = (entry("in_scope")?, entry("account")?, entry("entitlements")?);
-    let Some(position) = account else {
-        return Err(RuleFault::at(file, Position::NONE, missing_account(&script)));
+    let script = Program::new(script);
+    let in_scope = function(file, &script, "in_scope")?;
+    let entitlements = function(file, &script, "entitlements")?;
+    let account = match function(file, &script, "account")? {
+        Some(function) => account(file, &script, function)?,
+        None => return Err(RuleFault::at(file, Position::NONE, missing_account(script.ast()))),
     };
-    let account = account_of(file, &script, position)?;
     let mut condition_uses = Uses::default();
     let conditions =
         roles.iter().map(|role| condition(role, &mut condition_uses)).collect::<Result<Vec<_>, RuleFault>>()?;
-    Ok(Rules { file: file.to_owned(), script, uses, in_scope, account, entitlements, conditions, condition_uses })
+    Ok(Rules { file: file.to_owned(), uses, in_scope, account, entitlements, conditions, condition_uses })
 }
 
 fn parse(
@@ -149,30 +158,26 @@ fn missing_account(script: &AST) -> String {
     }
 }
 
-/// The place of an entry point, if the script has it.
-fn entry_point(file: &str, script: &AST, name: &str) -> Result<Option<Position>, RuleFault> {
+/// A function that the engine calls, if the script has it.
+fn function(file: &str, script: &Program, name: &str) -> Result<Option<Function>, RuleFault> {
     let mut found = None;
-    for function in script.iter_functions().filter(|function| function.name == name) {
-        let position = first_statement(script, name).map_or(Position::NONE, |statement| statement.position());
+    for function in script.ast().iter_functions().filter(|function| function.name == name) {
+        let body = body(script.ast(), name, function.params.len());
+        let position = body.iter().map(Stmt::position).find(|position| !position.is_none()).unwrap_or_default();
         if function.params.as_slice() != ["user"] {
-            let message = format!("`{name}` must be written `fn {name}(user)`");
-            return Err(RuleFault::at(file, position, message));
+            return Err(RuleFault::at(file, position, format!("`{name}` must be written `fn {name}(user)`")));
         }
-        found = Some(position);
+        found = Some(Function { position, body: script.with(body) });
     }
     Ok(found)
 }
 
-fn first_statement(script: &AST, name: &str) -> Option<Stmt> {
-    body(script, name).into_iter().next()
-}
-
 /// The statements of a function.
-fn body(script: &AST, name: &str) -> Vec<Stmt> {
+fn body(script: &AST, name: &str, parameters: usize) -> Vec<Stmt> {
+    let mut alone = script.clone();
+    alone.retain_functions(|_, _, function, takes| function == name && takes == parameters);
     let mut statements = Vec::new();
-    script.clone_functions_only_filtered(|_, _, _, function, _| function == name).walk(&mut |path: &[ASTNode<
-        '_,
-    >]| {
+    alone.walk(&mut |path: &[ASTNode<'_>]| {
         if let [ASTNode::Stmt(statement)] = path {
             statements.push((*statement).clone());
         }
@@ -181,11 +186,11 @@ fn body(script: &AST, name: &str) -> Vec<Stmt> {
     statements
 }
 
-fn account_of(file: &str, script: &AST, position: Position) -> Result<Account, RuleFault> {
-    let statements = body(script, "account");
+fn account(file: &str, script: &Program, function: Function) -> Result<Account, RuleFault> {
+    let statements = function.body.ast().statements();
     let mut keys = BTreeMap::new();
     let mut leaves_early = false;
-    for statement in &statements {
+    for statement in statements {
         statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
             match path.last() {
                 Some(ASTNode::Stmt(Stmt::Return(..))) => leaves_early = true,
@@ -211,19 +216,19 @@ fn account_of(file: &str, script: &AST, position: Position) -> Result<Account, R
         },
         _ => None,
     };
-    Ok(Account { position, keys, split })
+    Ok(Account { function, keys, split })
 }
 
-fn split<'a>(script: &AST, before: &[Stmt], entries: impl Iterator<Item = (String, &'a Expr)>) -> Option<Split> {
+fn split<'a>(script: &Program, before: &[Stmt], entries: impl Iterator<Item = (String, &'a Expr)>) -> Option<Split> {
     if !before.iter().all(|statement| matches!(statement, Stmt::Var(..))) {
         return None;
     }
-    let before = (!before.is_empty()).then(|| AST::new(before.to_vec(), script.shared_lib().clone()));
+    let before = (!before.is_empty()).then(|| script.with(before.to_vec()));
     let attributes = entries.map(|(name, value)| Attribute { name, value: source(script, value) }).collect();
     Some(Split { before, attributes })
 }
 
-fn source(script: &AST, value: &Expr) -> Source {
+fn source(script: &Program, value: &Expr) -> Source {
     if let Expr::Dot(pair, ..) = value
         && check::is_user(&pair.lhs)
         && let Expr::Property(property, _) = &pair.rhs
@@ -235,7 +240,7 @@ fn source(script: &AST, value: &Expr) -> Source {
         Some(constant) if constant.is_unit() || constant.is_string() || constant.is_bool() || constant.is_int() => {
             Source::Constant(constant)
         }
-        _ => Source::Expression(AST::new([Stmt::Expr(Box::new(value.clone()))], script.shared_lib().clone())),
+        _ => Source::Expression(script.with([Stmt::Expr(Box::new(value.clone()))])),
     }
 }
 
@@ -245,5 +250,5 @@ fn condition(role: &RoleDefinition, uses: &mut Uses) -> Result<Condition, RuleFa
     scope.push_dynamic("user", Dynamic::UNIT);
     let ast = parse(&file, &role.when, |source| sandbox::engine().compile_expression_with_scope(&scope, source))?;
     uses.merge(check::names(&file, &ast, Place::Role)?);
-    Ok(Condition { role: role.name.clone(), file, ast })
+    Ok(Condition { role: role.name.clone(), file, program: Program::new(ast) })
 }

@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod example;
 pub mod fault;
 pub mod load;
+mod machine;
 mod person;
 pub mod sandbox;
 mod shape;
@@ -19,6 +20,7 @@ mod suggest;
 mod vocabulary;
 
 pub use evaluate::Evaluated;
+pub use example::{ExampleOutcome, check as check_examples};
 pub use fault::{RuleError, RuleFault};
 pub use load::{Rules, builtin};
 pub use person::Subject;
