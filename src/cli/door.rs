@@ -38,9 +38,18 @@ impl Door {
         Self { globals, workspace: OnceCell::new(), host: OnceCell::new() }
     }
 
-    /// A door to another workspace, for the same person.
-    pub(crate) fn to(&self, workspace: PathBuf) -> Self {
-        Self::new(Globals { workspace: Some(workspace), ..self.globals.clone() })
+    /// A door to another workspace, for the person behind this process.
+    pub(crate) fn at(&self, workspace: Workspace) -> Self {
+        Self {
+            globals: Globals { operator: None, ..self.globals.clone() },
+            workspace: OnceCell::new_with(Some(workspace)),
+            host: OnceCell::new(),
+        }
+    }
+
+    /// The held workspace, if this process holds it.
+    pub(crate) fn host(&self) -> Option<&Host> {
+        self.host.get()
     }
 
     /// Flags that every command has.

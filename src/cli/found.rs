@@ -15,7 +15,7 @@ use crate::store::act::Identity;
 /// If the store is held by another process, or has an identity already.
 pub(crate) async fn found(workspace: &Workspace) -> Result<String, HostError> {
     let _lock = hold(workspace)?;
-    let store = open_store(workspace).await?;
+    let store = open_store(workspace, true).await?;
     let at = SystemClock.now();
     let identity = Identity {
         instance: InstanceId::mint(at, &SystemEntropy),

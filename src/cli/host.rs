@@ -1,6 +1,7 @@
 //! This process as the one that holds the workspace: lock, store, engine.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -14,6 +15,7 @@ use crate::engine::context::{Engine, EngineError, Parts, Watcher};
 use crate::entropy::SystemEntropy;
 use crate::server::socket::account_name;
 use crate::store::act::{Store, StoreError, StoreResult};
+use crate::store::sled::{SledSettings, SledStore};
 
 /// Why the workspace can't be held.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +48,7 @@ impl Host {
     pub(crate) async fn open(workspace: &Workspace) -> Result<Self, HostError> {
         let lock = hold(workspace)?;
         let parts = Parts {
-            store: open_store(workspace).await?,
+            store: open_store(workspace, false).await?,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             connect: Arc::new(Ways::new(workspace.clone())),
@@ -71,12 +73,34 @@ impl Host {
     }
 }
 
-/// Opens the workspace's store; the lock must be held.
+/// Opens the workspace's store (`create`: makes it if there is none); the lock must be held.
 ///
 /// # Errors
 /// If it is damaged, in use or can't be read.
-pub(crate) async fn open_store(workspace: &Workspace) -> StoreResult<Arc<dyn Store>> {
-    Err(StoreError::NotFound(format!("a store in {}", workspace.store_dir().display())))
+pub(crate) async fn open_store(workspace: &Workspace, create: bool) -> StoreResult<Arc<dyn Store>> {
+    let dir = data_dir(workspace);
+    let settings = SledSettings { create, command: command_line(), ..SledSettings::default() };
+    let opening = tokio::task::spawn_blocking(move || SledStore::open(&dir, &settings));
+    let opened = opening.await.map_err(|error| StoreError::Io { act: "open", source: std::io::Error::other(error) })?;
+    match opened {
+        Err(StoreError::NotFound(_)) => {
+            Err(StoreError::NotFound(format!("a store in {} (`usher init` makes one)", workspace.store_dir().display())))
+        }
+        opened => Ok(Arc::new(opened?)),
+    }
+}
+
+/// Where the rows are: below the store's folder, beside lock, socket and checkpoint.
+pub(crate) fn data_dir(workspace: &Workspace) -> PathBuf {
+    workspace.store_dir().join("sled")
+}
+
+/// What this process does, for whoever finds the workspace in use.
+fn command_line() -> String {
+    let words: Vec<String> = std::env::args().collect();
+    let program = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or("usher");
+    let line = std::iter::once(program).chain(words.iter().skip(1).map(String::as_str)).collect::<Vec<_>>().join(" ");
+    crate::text::printable(&line)
 }
 
 /// Locks the workspace in the name of this process.
@@ -84,11 +108,7 @@ pub(crate) async fn open_store(workspace: &Workspace) -> StoreResult<Arc<dyn Sto
 /// # Errors
 /// [`LockError::Held`] names the process that has it.
 pub(crate) fn hold(workspace: &Workspace) -> Result<Lock, LockError> {
-    let words: Vec<String> = std::env::args().collect();
-    let program = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or("usher");
-    let command =
-        std::iter::once(program).chain(words.iter().skip(1).map(String::as_str)).collect::<Vec<_>>().join(" ");
-    Lock::take(&workspace.lock_path(), &Holder { pid: std::process::id(), command: crate::text::printable(&command) })
+    Lock::take(&workspace.lock_path(), &Holder { pid: std::process::id(), command: command_line() })
 }
 
 /// The uid that owns the workspace: who may use `--as`.
