@@ -70,6 +70,8 @@ pub enum FindingKind {
     BlastRadius,
     /// A manager has no account yet.
     Deferred,
+    /// The rule's `in_scope`, not the user's state or assignment, makes him leave.
+    OutOfScope,
 }
 
 impl FindingKind {
@@ -97,7 +99,7 @@ impl FindingKind {
             | Self::UnlistedAppRole
             | Self::RuleError
             | Self::DeleteAdopted => Severity::Refuse,
-            Self::Rehire | Self::Rename | Self::Deferred => Severity::Clear,
+            Self::Rehire | Self::Rename | Self::Deferred | Self::OutOfScope => Severity::Clear,
         }
     }
 
@@ -149,6 +151,7 @@ impl FindingKind {
             Self::ApprovalRequired => "this kind of operation needs an approval",
             Self::BlastRadius => "more than the blast radius allows",
             Self::Deferred => "a reference waits for its account",
+            Self::OutOfScope => "the rule's in_scope says no",
         }
     }
 
@@ -180,7 +183,7 @@ impl FindingKind {
             Self::NoLookup => "make the target searchable, or approve to create without looking first",
             Self::ApprovalRequired => "approve or reject it",
             Self::BlastRadius => "look at what caused it, then approve the batch or reject it",
-            Self::Rehire | Self::Rename | Self::Deferred => "nothing",
+            Self::Rehire | Self::Rename | Self::Deferred | Self::OutOfScope => "nothing",
         }
     }
 }
