@@ -52,9 +52,16 @@ pub(crate) fn id(number: u128) -> UserId {
 }
 
 /// An app with its compiled rules.
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) spec: AppSpec,
-    rules: Rules,
+    rules: std::sync::Arc<Rules>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} {:?}", self.spec.app, self.spec.connector.users)
+    }
 }
 
 impl World {
@@ -74,7 +81,7 @@ impl World {
         let roles = roles.iter().map(|(name, when)| RoleDefinition { name: (*name).into(), when: (*when).into() });
         let rules = ("rules/mine.rhai".to_owned(), rules.to_owned(), String::new());
         let spec = AppSpec::new(app_name(), app, connector, rules, roles.collect());
-        let rules = Rules::compile(&spec).unwrap();
+        let rules = Rules::compile(&spec).unwrap().into();
         Self { spec, rules }
     }
 
