@@ -201,12 +201,12 @@ fn approvals_are_asked_per_kind() {
 }
 
 /// Whether `number` of `class` are held for an app with `base` accounts.
-fn held(class: Class, number: u64, base: u64) -> bool {
+fn held(class: &Class, number: u64, base: u64) -> bool {
     let world = World::new("");
     let counts = PlanCounts { classes: BTreeMap::from([(class.clone(), number)]), ..PlanCounts::default() };
     // Other apps are large enough not to matter.
     let budget = Budget { base, everywhere: (0, 1_000_000), ..Budget::default() };
-    admission::exceeded(&world.spec, &counts, &budget).contains_key(&class)
+    admission::exceeded(&world.spec, &counts, &budget).contains_key(class)
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn the_blast_radius_holds_one_more_than_its_limits_and_not_one_less() {
         (Class::Create, 201, 0, true),
         (Class::Create, 201, 804, false),
     ] {
-        assert_eq!(held(class.clone(), number, base), expected, "{number} {class} of {base}");
+        assert_eq!(held(&class, number, base), expected, "{number} {class} of {base}");
     }
 }
 

@@ -16,7 +16,7 @@ fn leaving(how: &str) -> impl Fn(&mut User) + '_ {
         match how {
             "suspend" => user.standing = Standing::Suspended,
             "delete" => user.standing = Standing::Deleted,
-            "unassign" => drop(user.groups.clear()),
+            "unassign" => user.groups.clear(),
             _ => unreachable!(),
         }
     }
