@@ -1,35 +1,14 @@
-//! The `usher` binary.
+//! The `usher` binary: sets up what the whole process shares, runs one command, prints a failure once.
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use usher::clock::{Clock, SystemClock};
-use usher::store::exercise;
-
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["store", "exercise", dir, "--acts", acts] => exercise_store(Path::new(dir), acts),
-        _ => {
-            eprintln!("usage: usher store exercise DIR --acts N");
-            ExitCode::from(2)
-        }
-    }
-}
-
-fn exercise_store(dir: &Path, acts: &str) -> ExitCode {
-    let Ok(acts) = acts.parse() else {
-        eprintln!("--acts: `{acts}` is no number");
-        return ExitCode::from(2);
-    };
-    match exercise::exercise(dir, acts, SystemClock.now(), &mut std::io::stdout().lock()) {
-        Ok(done) => {
-            println!("{} acts in {:.3} s", done.acts, done.elapsed.as_secs_f64());
-            ExitCode::SUCCESS
-        }
+    // Before anything can open a TLS connection. It fails only if a provider is there already, and then that one serves.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    match usher::cli::run(std::env::args_os()) {
+        Ok(exit) => exit.into(),
         Err(error) => {
-            eprintln!("{error}");
+            usher::cli::complain(&error);
             ExitCode::FAILURE
         }
     }

@@ -41,6 +41,7 @@ pub const REFUSED_COLUMNS: &[&str] =
 
 /// What a mapping's left-hand side names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum SourceTarget {
     /// A standard attribute, or `custom.<name>`.
     Attribute(String),
@@ -54,6 +55,27 @@ pub enum SourceTarget {
     Manager,
     /// `app_role.<app>`.
     AppRole(AppName),
+}
+
+impl From<SourceTarget> for String {
+    /// The word that [`SourceTarget::parse`] reads.
+    fn from(target: SourceTarget) -> Self {
+        match target {
+            SourceTarget::Attribute(name) => name,
+            SourceTarget::State => "state".to_owned(),
+            SourceTarget::Roles => "roles".to_owned(),
+            SourceTarget::Groups => "groups".to_owned(),
+            SourceTarget::Manager => "manager".to_owned(),
+            SourceTarget::AppRole(app) => format!("app_role.{app}"),
+        }
+    }
+}
+
+impl TryFrom<String> for SourceTarget {
+    type Error = String;
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::parse(&name)
+    }
 }
 
 impl SourceTarget {

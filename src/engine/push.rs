@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 
 use crate::clock::Timestamp;
-use crate::connector::capability::{AppState, Learned};
+use crate::connector::capability::{AppState, FilterProbe, Learned};
 use crate::engine::active::ActiveApp;
 use crate::engine::breaker::Breaker;
 use crate::engine::context::{Engine, EngineError};
@@ -158,13 +158,20 @@ impl Round<'_> {
 
     /// Sends what is ready, up to the concurrency.
     fn launch(&mut self) {
-        while self.flying.len() < self.concurrency {
+        while self.flying.len() < self.room() {
             let Some(claimed) = self.ready.pop_front() else { return };
             let shared = Arc::clone(&self.shared);
             let event = claimed.event.id;
             let task = self.flying.spawn(async move { attempt(&shared, claimed).await });
             self.aboard.insert(task.id(), event);
         }
+    }
+
+    /// How many may be in flight. An empty target proves its filters with one create alone.
+    fn room(&self) -> usize {
+        let learned = self.shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let half_proven = learned.filters.values().any(|probe| *probe == FilterProbe::HalfProven);
+        if half_proven { 1 } else { self.concurrency }
     }
 
     /// Collects what has landed meanwhile, without waiting.

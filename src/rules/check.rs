@@ -71,7 +71,7 @@ impl Checker<'_> {
                 self.fault(parts.0.pos, "`user` is always the person; give this variable another name");
             }
             ASTNode::Stmt(Stmt::Assignment(parts)) if is_user(root(&parts.1.lhs)) => {
-                self.fault(parts.1.lhs.position(), "a rule can't change `user`");
+                self.fault(root(&parts.1.lhs).position(), "a rule can't change `user`");
             }
             _ => {}
         }

@@ -77,7 +77,11 @@ impl Rules {
         self.evaluate_within(subject, PATIENT_DEADLINE).map_err(RuleError::into_fault)
     }
 
-    fn evaluate_within(&self, subject: &Subject<'_>, allowed: Duration) -> Result<Evaluated, RuleError> {
+    /// Evaluates with a deadline of the caller's for each function of the script.
+    ///
+    /// # Errors
+    /// As [`Rules::evaluate`].
+    pub fn evaluate_within(&self, subject: &Subject<'_>, allowed: Duration) -> Result<Evaluated, RuleError> {
         let person = Person::build(subject, self.uses);
         if !self.in_scope(&person, allowed)? {
             return Ok(Evaluated { in_scope: false, desired: None, entitlements: Ok(Vec::new()) });

@@ -46,7 +46,7 @@ impl RuleFault {
         Self {
             file: file.to_owned(),
             line: position.line().unwrap_or(0),
-            column: position.position().unwrap_or(0),
+            column: position.position().unwrap_or(usize::from(position.line().is_some())),
             message: message.into(),
         }
     }
@@ -54,10 +54,7 @@ impl RuleFault {
     /// From the parser.
     pub(super) fn parse(file: &str, error: &ParseError) -> Self {
         let message = match error.err_type() {
-            ParseErrorType::VariableUndefined(name) => match suggest::nearest(name, ["user", "true", "false"]) {
-                Some(near) => format!("unknown variable `{name}`; did you mean `{near}`?"),
-                None => format!("unknown variable `{name}`; a rule sees `user`, its own variables and nothing else"),
-            },
+            ParseErrorType::VariableUndefined(name) => undefined(name),
             ParseErrorType::BadInput(LexError::ImproperSymbol(name, _)) if name.starts_with(char::is_alphabetic) => {
                 format!("`{name}` can't be used in rules")
             }
@@ -90,6 +87,14 @@ impl RuleFault {
             None => evaluation_message(inner),
         };
         Self::at(file, position, message)
+    }
+}
+
+fn undefined(name: &str) -> String {
+    let sees = "a function, also one written in place (`|x| …`), sees nothing but what it is given";
+    match suggest::nearest(name, ["user", "true", "false"]) {
+        Some(near) if near != name => format!("unknown variable `{name}`; did you mean `{near}`?"),
+        _ => format!("unknown variable `{name}`: {sees}; hand it over, or use a `for` loop"),
     }
 }
 

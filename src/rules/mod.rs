@@ -20,6 +20,7 @@ mod suggest;
 mod vocabulary;
 
 pub use evaluate::Evaluated;
+pub use example::{ExampleOutcome, check as check_examples};
 pub use fault::{RuleError, RuleFault};
 pub use load::{Rules, builtin};
 pub use person::Subject;

@@ -17,17 +17,21 @@ fn plain(name: &str) -> Vec<char> {
     name.chars().filter(|c| *c != '_').flat_map(char::to_lowercase).take(64).collect()
 }
 
-/// Levenshtein's distance.
+/// Letters to add, drop, change or swap with their neighbour.
 fn distance(left: &[char], right: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=right.len()).collect();
     for (line, from) in left.iter().enumerate() {
-        let mut diagonal = line;
-        row[0] = line + 1;
+        let mut row = vec![line + 1];
         for (column, to) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != to);
-            diagonal = row[column + 1];
-            row[column + 1] = substituted.min(diagonal + 1).min(row[column] + 1);
+            let changed = above[column] + usize::from(from != to);
+            let mut least = changed.min(above[column + 1] + 1).min(row[column] + 1);
+            if line > 0 && column > 0 && *from == right[column - 1] && left[line - 1] == *to {
+                least = least.min(before[column - 1] + 1);
+            }
+            row.push(least);
         }
+        before = std::mem::replace(&mut above, row);
     }
-    row[right.len()]
+    above[right.len()]
 }

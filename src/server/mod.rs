@@ -1,1 +1,3 @@
-//! (to come)
+//! The house's servers: the workspace's socket.
+
+pub mod socket;

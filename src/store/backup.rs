@@ -135,8 +135,11 @@ fn fill(file: &Path, dir: &Path, settings: &SledSettings) -> StoreResult<Verifie
     Ok(verified)
 }
 
+/// Takes a record.
+type Take<'a> = dyn FnMut(&[u8], &[u8]) -> StoreResult<()> + 'a;
+
 /// Reads every record, checks it, and checks the trailer.
-fn read_all(file: &Path, visit: &mut dyn FnMut(&[u8], &[u8]) -> StoreResult<()>) -> StoreResult<()> {
+fn read_all(file: &Path, visit: &mut Take<'_>) -> StoreResult<()> {
     let broken = |why: &str| StoreError::Damaged(format!("{} is no whole backup: {why}", file.display()));
     let cut = |error: io::Error| match error.kind() {
         io::ErrorKind::UnexpectedEof => broken("it ends too early"),

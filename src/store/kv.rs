@@ -14,6 +14,9 @@ pub(crate) enum Order {
     Descending,
 }
 
+/// Looks at a row; false = enough.
+pub(crate) type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> StoreResult<bool> + 'a;
+
 /// Rows that can be read.
 pub(crate) trait Rows: Send + Sync {
     /// One row.
@@ -51,12 +54,7 @@ pub(crate) fn under(rows: &dyn Rows, prefix: &Key, limit: usize) -> StoreResult<
 }
 
 /// Walks all rows whose key begins with `prefix`, a chunk at a time, until `visit` returns false.
-pub(crate) fn walk(
-    rows: &dyn Rows,
-    prefix: &Key,
-    order: Order,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> StoreResult<bool>,
-) -> StoreResult<()> {
+pub(crate) fn walk(rows: &dyn Rows, prefix: &Key, order: Order, visit: &mut Visit<'_>) -> StoreResult<()> {
     walk_range(rows, (prefix.0.clone(), prefix.end()), order, visit)
 }
 
@@ -65,7 +63,7 @@ pub(crate) fn walk_range(
     rows: &dyn Rows,
     (mut from, mut to): (Vec<u8>, Vec<u8>),
     order: Order,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> StoreResult<bool>,
+    visit: &mut Visit<'_>,
 ) -> StoreResult<()> {
     // Small at first: most walks end soon.
     let mut chunk = 32;

@@ -219,9 +219,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// A class of the blast radius: what is counted together.
+/// A class of the blast radius: what is counted together. One string in readable formats (`create`, `update:title`), so that it
+/// can be a key of a JSON object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "String", try_from = "String")]
 pub enum Class {
     /// New accounts.
     Create,
@@ -255,6 +256,39 @@ impl Class {
             classes.push(Self::EdgeRemoval);
         }
         classes
+    }
+}
+
+impl From<Class> for String {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Create => "create".to_owned(),
+            Class::Update(path) => format!("update:{path}"),
+            Class::Clear(path) => format!("clear:{path}"),
+            Class::Rename => "rename".to_owned(),
+            Class::Leave => "leave".to_owned(),
+            Class::EdgeRemoval => "edge_removal".to_owned(),
+        }
+    }
+}
+
+impl TryFrom<String> for Class {
+    type Error = String;
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.split_once(':') {
+            Some(("update", path)) => return Ok(Self::Update(path.to_owned())),
+            Some(("clear", path)) => return Ok(Self::Clear(path.to_owned())),
+            _ => {}
+        }
+        match word.as_str() {
+            "create" => Ok(Self::Create),
+            "rename" => Ok(Self::Rename),
+            "leave" => Ok(Self::Leave),
+            "edge_removal" => Ok(Self::EdgeRemoval),
+            _ => Err(format!(
+                "`{word}` is no class; expected create, update:PATH, clear:PATH, rename, leave or edge_removal"
+            )),
+        }
     }
 }
 

@@ -29,6 +29,7 @@ enum Open {
 }
 
 /// How a pair without an operation stands.
+#[derive(Clone, Copy)]
 struct Rest<'a> {
     basis: Option<crate::digest::Digest>,
     kept: bool,

@@ -194,11 +194,12 @@ fn header_of(rows: &dyn Rows, sequence: u64) -> StoreResult<Option<Header>> {
     let mut to = layout::header(sequence).0;
     to.push(0);
     let found = rows.scan(&layout::headers().0, &to, Order::Descending, 1)?;
-    let header = found.first().map(|(_, value)| Header::decode(value)).transpose().map_err(unreadable)?;
+    let header =
+        found.first().map(|(_, value)| Header::decode(value)).transpose().map_err(|error| unreadable(&error))?;
     Ok(header.filter(|header| header.last() >= sequence))
 }
 
-fn unreadable(error: chain::Unreadable) -> StoreError {
+fn unreadable(error: &chain::Unreadable) -> StoreError {
     StoreError::Damaged(error.to_string())
 }
 
@@ -225,7 +226,7 @@ pub(crate) fn entries(rows: &dyn Rows, event: EventId) -> StoreResult<Vec<Entry>
         }
         let found = header.as_ref().and_then(|header| Some((header.first, header.span(sequence)?)));
         let (first, span) = found.ok_or_else(|| StoreError::Damaged(format!("entry {sequence} is missing")))?;
-        entries.push(chain::decode(&bytes(rows, first, span)?).map_err(unreadable)?);
+        entries.push(chain::decode(&bytes(rows, first, span)?).map_err(|error| unreadable(&error))?);
     }
     Ok(entries)
 }
@@ -240,7 +241,7 @@ pub(crate) fn entries_after(rows: &dyn Rows, sequence: u64, limit: usize) -> Sto
             && let Some(span) = header.span(next)
         {
             let body = all.get(span).ok_or_else(|| StoreError::Damaged(format!("entry {next} is missing")))?;
-            entries.push(chain::decode(body).map_err(unreadable)?);
+            entries.push(chain::decode(body).map_err(|error| unreadable(&error))?);
             next += 1;
         }
     }

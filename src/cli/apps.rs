@@ -1,0 +1,64 @@
+//! `usher apps`: the target apps and how they stand.
+
+use clap::{Args, Subcommand};
+
+use crate::cli::door::Door;
+use crate::cli::exit::Exit;
+use crate::engine::command::Command;
+use crate::id::AppName;
+
+/// See the apps, test their connection, pause and resume them.
+///
+/// Apps are described in apps/NAME.toml; `usher apply` makes a changed file count.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  usher apps list\n  usher apps show nulab\n  usher apps test nulab            credential, discovery, filters: what works, in words\n  usher apps pause nulab           nothing is sent until `resume`"
+)]
+pub(crate) struct Apps {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// All apps with their numbers
+    #[command(after_help = "Example:\n  usher apps list --json")]
+    List,
+    /// One app: settings, state, what it taught us
+    #[command(after_help = "Example:\n  usher apps show nulab")]
+    Show {
+        /// The app
+        app: AppName,
+    },
+    /// Test the connection: credential, discovery and filters; sends only reads
+    #[command(after_help = "Example:\n  usher apps test nulab")]
+    Test {
+        /// The app
+        app: AppName,
+    },
+    /// Stop sending to an app; changes wait
+    #[command(after_help = "Example:\n  usher apps pause nulab")]
+    Pause {
+        /// The app
+        app: AppName,
+    },
+    /// Go on sending; also ends a quarantine
+    #[command(after_help = "Example:\n  usher apps resume nulab")]
+    Resume {
+        /// The app
+        app: AppName,
+    },
+}
+
+impl Apps {
+    pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
+        door.show(match self.what {
+            What::List => Command::Apps,
+            What::Show { app } => Command::AppShow { app },
+            What::Test { app } => Command::AppTest { app },
+            What::Pause { app } => Command::AppPause { app },
+            What::Resume { app } => Command::AppResume { app },
+        })
+        .await
+    }
+}

@@ -1,0 +1,111 @@
+//! `usher demo`: its flags, and what is around the walk.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::cli::demo::company::Company;
+use crate::cli::demo::expect::Expectations;
+use crate::cli::demo::walk::Walk;
+use crate::cli::door::{Door, say};
+use crate::cli::exit::Exit;
+use crate::cli::host::owner;
+use crate::cli::serve;
+use crate::cli::show::{Style, Tint};
+use crate::server::socket::Socket;
+
+/// See the whole walk with a company that ships with Usher.
+///
+/// A temporary workspace, 62 people, two target apps (Nulab Pass and nullplatform) in this process. It imports, plans, provisions, holds
+/// some for approval, moves one person, lets one leave, checks in the targets that everything came out as it should, and then keeps
+/// serving, so that you can look around from a second terminal. Nothing leaves this machine.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  usher demo                       then look around in a second terminal; Ctrl-C ends it\n  usher demo --once                ends by itself: 0 if everything came out as it should\n  usher demo --keep /tmp/tanuki    keeps the workspace for later"
+)]
+pub(crate) struct Demo {
+    /// End after the walk: 0 if everything came out as it should, 1 otherwise
+    #[arg(long)]
+    once: bool,
+    /// Make the workspace here and keep it
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+impl Demo {
+    pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
+        // Listening from the start: Ctrl-C in the middle of the walk still takes the temporary workspace away.
+        let mut stop = serve::stop_on_signal()?;
+        let interrupted = async {
+            // An error means that nobody can stop us any more: go on to the end.
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let temporary = match &self.keep {
+            Some(_) => None,
+            None => Some(tempfile::Builder::new().prefix("usher-demo-").tempdir().context("could not make a folder")?),
+        };
+        let root = match (&self.keep, &temporary) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(dir)) => dir.path().join("tanuki"),
+            (None, None) => bail!("no folder for the demo"),
+        };
+        tokio::select! {
+            done = self.whole(door, root) => done,
+            () = interrupted => {
+                say("\nStopped.\n")?;
+                Ok(Exit::Failed)
+            }
+        }
+    }
+
+    async fn whole(&self, door: &Door, root: PathBuf) -> anyhow::Result<Exit> {
+        let company = Company::open(&root).await?;
+        let door = door.at(company.workspace.clone());
+        let style = door.style();
+        let walk = Walk { door: &door, style: &style, company: &company };
+        let seen = walk.run().await?;
+        let expectations = Expectations::check(&door, &company, &seen).await?;
+        say(&expectations.shown(&style))?;
+        if self.once {
+            company.close().await;
+            return Ok(if expectations.all_met() { Exit::Done } else { Exit::Failed });
+        }
+        say(&farewell(&style, &company))?;
+        self.keep_serving(&door, &company).await?;
+        company.close().await;
+        Ok(if expectations.all_met() { Exit::Done } else { Exit::Failed })
+    }
+
+    /// Serves the workspace and the two targets until Ctrl-C.
+    async fn keep_serving(&self, door: &Door, company: &Company) -> anyhow::Result<()> {
+        let workspace = &company.workspace;
+        let socket = Socket::bind(&workspace.socket_path(None), owner(workspace)).await?;
+        let stop = serve::stop_on_signal()?;
+        let host = door.host().context("the walk holds the workspace")?;
+        serve::run(host, socket, stop).await;
+        say("\nStopped.\n")
+    }
+}
+
+/// Commands for a second terminal.
+fn farewell(style: &Style, company: &Company) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "usher".to_owned());
+    let usher = format!("{program} --workspace {}", company.workspace.root.display());
+    let mut out = format!("\n{}\n", style.paint(Tint::Strong, "Look around, in a second terminal:"));
+    for command in [
+        "approvals list".to_owned(),
+        format!("approvals approve {} --comment \"known account\"", company.left_to_decide()),
+        "status --user femke.hoogland@tanuki.example".to_owned(),
+        "history --app nulab --limit 10".to_owned(),
+        "users suspend saskia.meerbeek@tanuki.example".to_owned(),
+        "apps show nulab".to_owned(),
+        "doctor".to_owned(),
+    ] {
+        out.push_str(&format!("  {usher} {command}\n"));
+    }
+    out.push_str("\nServing; Ctrl-C ends the demo.\n");
+    out
+}

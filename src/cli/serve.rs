@@ -1,0 +1,115 @@
+//! `usher serve`: holds the workspace, runs the schedules, answers the command line.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::cli::apply::{base, remember_base};
+use crate::cli::door::Door;
+use crate::cli::exit::Exit;
+use crate::cli::host::{Host, HostError, owner};
+use crate::config::{LockError, Workspace};
+use crate::engine::answer::Answer;
+use crate::engine::command::Command;
+use crate::engine::context::Unwatched;
+use crate::server::socket::{self, Socket, SocketError};
+
+/// Hold the workspace: run every app on its schedule, push at once what changes, answer the command line.
+///
+/// Stops cleanly on SIGTERM and Ctrl-C: what is in flight ends, everything else waits on disk. Other commands (`usher plan`, `sync`,
+/// `import`, `approvals`, `status`, `history`, …) work while it runs; they travel over the workspace's socket.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  usher serve\n  usher serve --log-format json 2>> usher.log\n  usher status                     in another terminal, while it runs"
+)]
+pub(crate) struct Serve {}
+
+impl Serve {
+    pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
+        let workspace = door.workspace().await?;
+        // Before anything else: a signal during the start stops cleanly too.
+        let stop = stop_on_signal()?;
+        let (host, socket) = hold(workspace).await?;
+        settle_revision(&host, workspace, door.globals().operator.as_deref()).await?;
+        tracing::info!(workspace = %workspace.root.display(), pid = std::process::id(), "serving");
+        run(&host, socket, stop).await;
+        tracing::info!("stopped");
+        Ok(Exit::Done)
+    }
+}
+
+/// Takes the workspace and binds its socket.
+///
+/// # Errors
+/// Names the process that has it.
+pub(crate) async fn hold(workspace: &Workspace) -> anyhow::Result<(Host, Socket)> {
+    let path = workspace.socket_path(None);
+    if let Some(stream) = socket::connect(&path).await? {
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        return Err(SocketError::Taken { pid }.into());
+    }
+    let host = match Host::open(workspace).await {
+        Err(HostError::Lock(LockError::Held { holder })) => {
+            let error = LockError::Held { holder };
+            bail!("{error}; stop it first, or wait until it ends");
+        }
+        other => other?,
+    };
+    let socket = Socket::bind(&path, owner(workspace)).await?;
+    Ok((host, socket))
+}
+
+/// Runs engine and socket until `stop` says so; both end before this returns.
+pub(crate) async fn run(host: &Host, socket: Socket, mut stop: watch::Receiver<bool>) {
+    let engine = Arc::clone(&host.engine);
+    let talks = socket.serve(Arc::clone(&host.engine), stop.clone());
+    let halt = async {
+        // An error means that nobody can stop us any more: stop.
+        let _closed = stop.wait_for(|stop| *stop).await;
+        host.engine.stop();
+    };
+    tokio::join!(engine.serve(), talks, halt);
+}
+
+/// Turns true on SIGTERM or SIGINT.
+pub(crate) fn stop_on_signal() -> anyhow::Result<watch::Receiver<bool>> {
+    let mut terminate = signal(SignalKind::terminate()).context("could not listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("could not listen for SIGINT")?;
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(signal = name, "stopping: what is in flight ends first");
+        // Everybody who listened may be gone.
+        let _nobody = stop.send(true);
+    });
+    Ok(stopped)
+}
+
+/// The first start applies the workspace's files by itself; later it only says that they differ.
+async fn settle_revision(host: &Host, workspace: &Workspace, claimed: Option<&str>) -> anyhow::Result<()> {
+    let bundle = workspace.load_bundle()?;
+    let ask = async |command| host.answer(claimed, command, &Unwatched).await;
+    let Answer::Revisions { active, revisions } = ask(Command::Revisions).await? else { return Ok(()) };
+    let Some(active) = active else {
+        let comment = "the first start of `usher serve`".to_owned();
+        let applied = ask(Command::Apply { bundle, base: base(workspace), comment, dry_run: false }).await?;
+        if let Answer::Applied(applied) = applied
+            && let Some(revision) = applied.revision
+        {
+            tracing::info!(revision = %revision.number, "the workspace's files are active");
+            remember_base(workspace, revision.number);
+        }
+        return Ok(());
+    };
+    let digest = revisions.iter().find(|revision| revision.number == active).map(|revision| revision.digest);
+    if digest.is_some_and(|digest| digest != bundle.digest()) {
+        tracing::warn!(%active, "the workspace's files differ from the active revision, which runs; `usher apply` activates them");
+    }
+    Ok(())
+}

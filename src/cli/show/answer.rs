@@ -1,0 +1,64 @@
+//! One answer as text, whatever it is.
+
+use crate::cli::show::style::Style;
+use crate::cli::show::{apps, directory, events, plan};
+use crate::engine::answer::{Answer, CheckLevel};
+use crate::provision::event::StatusKind;
+use crate::store::query::ImportState;
+use crate::text::printable;
+
+/// The answer for people.
+pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
+    match answer {
+        Answer::Done(sentences) => sentences.lines().map(|line| format!("{}\n", printable(line))).collect(),
+        Answer::Imported(imported) => directory::imported(style, imported),
+        Answer::Imports(imports) => directory::imports(style, imports),
+        Answer::Users(users) => directory::users(style, users),
+        Answer::User(user) => directory::user(style, user),
+        Answer::Apps(apps) => apps::apps(style, apps),
+        Answer::App(app) => apps::app(style, app),
+        Answer::Tested(tested) => apps::checks(style, &tested.checks),
+        Answer::Applied(applied) => apps::applied(style, applied),
+        Answer::Files { revision, bundle } => apps::files(style, revision, bundle),
+        Answer::Revisions { revisions, active } => apps::revisions(style, revisions, *active),
+        Answer::Plan(file) => plan::plan(style, file),
+        Answer::Synced(synced) => apps::synced(style, synced),
+        Answer::Approvals(pending) => events::approvals(style, pending),
+        Answer::Decided(decisions) => events::decided(style, decisions),
+        Answer::Status(rows) => directory::status(style, rows),
+        Answer::History { events, next } => events::history(style, events, *next),
+        Answer::Event(event) => events::event(style, event),
+        Answer::Operators { operators, four_eyes } => apps::operators(style, operators, *four_eyes),
+        Answer::Doctor(checks) => apps::checks(style, checks),
+        Answer::Verified(verified) => apps::verified(style, verified),
+    }
+}
+
+/// The answer for programs: its data alone.
+///
+/// # Errors
+/// Never for answers that came over the socket; a map with keys that are no strings would be one.
+pub(crate) fn json(answer: &Answer) -> serde_json::Result<serde_json::Value> {
+    let mut tagged = serde_json::to_value(answer)?;
+    Ok(tagged.get_mut("data").map_or(serde_json::Value::Null, serde_json::Value::take))
+}
+
+/// Whether a person should look although the command was carried out: exit code 3.
+pub(crate) fn needs_attention(answer: &Answer) -> bool {
+    let bad = |checks: &[crate::engine::answer::Check]| checks.iter().any(|check| check.level == CheckLevel::Bad);
+    match answer {
+        Answer::Imported(imported) => {
+            !imported.problems.is_empty()
+                || !matches!(imported.import.state, ImportState::Applied | ImportState::Committed { .. })
+        }
+        Answer::Tested(tested) => bad(&tested.checks),
+        Answer::Doctor(checks) => bad(checks),
+        Answer::Plan(plan) => plan.apps.iter().any(|app| app.trouble.is_some()),
+        Answer::Synced(apps) => apps
+            .iter()
+            .any(|app| app.trouble.is_some() || app.ended.get(&StatusKind::Failed).is_some_and(|number| *number > 0)),
+        Answer::Decided(decisions) => decisions.iter().any(|decision| decision.refused.is_some()),
+        Answer::Verified(verified) => !verified.problems.is_empty(),
+        _ => false,
+    }
+}

@@ -1,0 +1,172 @@
+//! Events: what waits for a decision, the history, and one event's whole story.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use crate::cli::show::plan::{brief_deed, reasons};
+use crate::cli::show::style::{Style, Tint};
+use crate::cli::show::table::{Grid, lines, text};
+use crate::cli::show::time;
+use crate::engine::answer::{DecisionAnswer, EventAnswer};
+use crate::id::EventId;
+use crate::provision::approval::{Decision, Ruling};
+use crate::provision::event::{Event, Status, StatusKind};
+use crate::provision::outcome::Failure;
+use crate::text::printable;
+
+/// What waits for an approver.
+pub(crate) fn approvals(style: &Style, events: &[Event]) -> String {
+    if events.is_empty() {
+        return "Nothing waits for a decision.\n".to_owned();
+    }
+    let mut grid = Grid::new(style, &["Event!", "User", "App!", "Kind!", "Would do", "Why it is held", "Waiting!"]);
+    for event in events {
+        grid.row([
+            text(event.id.to_string()),
+            text(&event.operation.label),
+            text(event.app().as_str()),
+            text(event.operation.kind.word()),
+            brief_deed(&event.operation),
+            lines(reasons(&event.findings)),
+            text(time::length(style.now.millis_since(event.waiting_since))),
+        ]);
+    }
+    let mut out = grid.finish();
+    let batches: BTreeSet<_> = events.iter().filter_map(|event| event.batch).collect();
+    for batch in batches {
+        let members = events.iter().filter(|event| event.batch == Some(batch)).count();
+        let _ = writeln!(out, "Held batch {batch}: {members} of these; decided whole with --batch {batch}");
+    }
+    let first = events[0].id;
+    let _ = writeln!(
+        out,
+        "\nDecide with `usher approvals approve {first} --comment WHY` or `usher approvals reject {first} --comment WHY`."
+    );
+    out
+}
+
+/// What became of decisions.
+pub(crate) fn decided(style: &Style, decisions: &[DecisionAnswer]) -> String {
+    if decisions.is_empty() {
+        return "Nothing was there to decide.\n".to_owned();
+    }
+    let mut out = String::new();
+    for decision in decisions {
+        let (mark, said) = match &decision.refused {
+            None => (style.paint(Tint::Good, "✓"), "decided".to_owned()),
+            Some(reason) => (style.paint(Tint::Bad, "✗"), printable(reason)),
+        };
+        let _ = writeln!(out, "{mark} {} {}: {said}", decision.event, printable(&decision.label));
+    }
+    out
+}
+
+/// Events, newest first.
+pub(crate) fn history(style: &Style, events: &[Event], next: Option<EventId>) -> String {
+    if events.is_empty() {
+        return "No event matches.\n".to_owned();
+    }
+    let mut grid = Grid::new(style, &["When!", "Event!", "User", "App!", "State!", "What", "Reason"]);
+    for event in events {
+        grid.row([
+            lines([time::absolute(style, event.changed_at), time::relative(style, event.changed_at)]),
+            text(event.id.to_string()),
+            text(&event.operation.label),
+            text(event.app().as_str()),
+            text(event.shown()).tinted(tint(event.status.kind())),
+            brief_deed(&event.operation),
+            lines(reason(style, event)),
+        ]);
+    }
+    let mut out = grid.finish();
+    if let Some(next) = next {
+        let _ = writeln!(out, "Older ones: --before {next}");
+    }
+    out
+}
+
+/// One event: what it does, where it stands, its story.
+pub(crate) fn event(style: &Style, answer: &EventAnswer) -> String {
+    let event = &answer.event;
+    let operation = &event.operation;
+    let mut out = String::new();
+    let title = format!("{} · {} {} in {}", event.id, operation.kind, printable(&operation.label), event.app());
+    let state = style.paint(tint(event.status.kind()), event.shown());
+    let _ = writeln!(out, "{}  {state}", style.paint(Tint::Strong, &title));
+    let mut facts = vec![
+        ("account", format!("{} {}", operation.user_name, operation.remote_id.as_deref().unwrap_or_default())),
+        ("because", operation.reason.clone()),
+        ("filed", time::both(style, event.filed_at)),
+        ("attempts", event.attempts.to_string()),
+        ("payload", event.payload.short()),
+    ];
+    facts.extend(operation.changes.iter().map(|change| ("change", super::plan::change(change))));
+    facts.extend(reasons(&event.findings).into_iter().map(|finding| ("finding", finding)));
+    facts.extend(event.decisions.iter().map(|decision| ("decision", decision_line(style, decision))));
+    facts.extend(reason(style, event).into_iter().map(|reason| ("reason", reason)));
+    for (name, value) in facts {
+        let _ = writeln!(out, "  {name:<9} {}", printable(value.trim()));
+    }
+    if !answer.story.is_empty() {
+        let _ = writeln!(out, "\n{}", style.paint(Tint::Strong, "History"));
+        for sentence in &answer.story {
+            let _ = writeln!(out, "  {}", printable(sentence));
+        }
+    }
+    out
+}
+
+fn decision_line(style: &Style, decision: &Decision) -> String {
+    let ruling = match decision.ruling {
+        Ruling::Approve => "approved",
+        Ruling::Reject => "rejected",
+    };
+    let mut line = format!("{ruling} by {}", decision.name);
+    if decision.claimed {
+        line.push_str(" (named with --as)");
+    }
+    if decision.own {
+        line.push_str(" (his own act)");
+    }
+    let _ = write!(line, ", {}", time::both(style, decision.at));
+    if !decision.comment.is_empty() {
+        let _ = write!(line, ": {}", decision.comment);
+    }
+    line
+}
+
+/// Why an event stands where it stands, and what to do; empty if there is nothing to say.
+pub(crate) fn reason(style: &Style, event: &Event) -> Vec<String> {
+    match &event.status {
+        Status::Pending | Status::Refused => reasons(&event.findings),
+        Status::Queued { due, last: Some(failure) } => {
+            vec![failed(failure), format!("next attempt {}", time::both(style, *due))]
+        }
+        Status::Verifying { due, .. } => vec![format!("outcome unknown; looked up {}", time::relative(style, *due))],
+        Status::Succeeded { note } if !note.is_empty() => vec![note.clone()],
+        Status::Failed { failure } => vec![failed(failure), format!("→ {}", failure.class.remedy())],
+        Status::Rejected => event.decisions.last().map(|decision| decision_line(style, decision)).into_iter().collect(),
+        Status::Superseded { by: Some(by) } => vec![format!("replaced by {by}")],
+        Status::Superseded { by: None } => vec!["nothing is left to do".to_owned()],
+        Status::Expired => vec!["nobody decided in time; asked again".to_owned()],
+        Status::Queued { last: None, .. } | Status::Running { .. } | Status::Succeeded { .. } => Vec::new(),
+    }
+}
+
+fn failed(failure: &Failure) -> String {
+    match failure.status {
+        Some(status) => format!("HTTP {status}: {}", failure.detail),
+        None => failure.detail.clone(),
+    }
+}
+
+/// The colour of a status.
+pub(crate) fn tint(status: StatusKind) -> Tint {
+    match status {
+        StatusKind::Succeeded => Tint::Good,
+        StatusKind::Pending | StatusKind::Expired => Tint::Warn,
+        StatusKind::Failed | StatusKind::Refused => Tint::Bad,
+        StatusKind::Rejected | StatusKind::Superseded => Tint::Faint,
+        StatusKind::Queued | StatusKind::Running | StatusKind::Verifying => Tint::Plain,
+    }
+}

@@ -1,0 +1,268 @@
+//! A plan as people read it: by app, what would be done, what is held and blocked and why, what was left out, and the totals.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::cli::show::style::{Style, Tint};
+use crate::cli::show::table::{Field, Grid, lines, text};
+use crate::cli::show::time;
+use crate::directory::value::Value;
+use crate::engine::answer::{AppPlan, PlanFile};
+use crate::provision::guard::finding::{Finding, Severity};
+use crate::provision::operation::{Change, Kind, Operation};
+use crate::provision::plan::{PlanCounts, Planned, SkipReason, Skipped, Verdict};
+use crate::text::printable;
+
+/// Changes of one operation that are listed; the rest is counted.
+const CHANGES_MAX: usize = 8;
+
+/// All apps of a plan.
+pub(crate) fn plan(style: &Style, plan: &PlanFile) -> String {
+    let mut out = String::new();
+    if plan.draft {
+        out.push_str("Planned with the workspace's files, which are not active (`usher apply` activates them).\n\n");
+    }
+    for (index, app) in plan.apps.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        app_plan(style, app, &mut out);
+    }
+    if plan.apps.is_empty() {
+        out.push_str("There is no app to plan; `usher apps list` shows the apps of the active revision.\n");
+    }
+    out
+}
+
+fn app_plan(style: &Style, plan: &AppPlan, out: &mut String) {
+    let heading = format!("Plan for {}", plan.summary.app);
+    let _ = writeln!(out, "{}  {}", style.paint(Tint::Strong, &heading), time::absolute(style, plan.summary.as_of));
+    if let Some(trouble) = &plan.trouble {
+        let _ = writeln!(out, "{} {}", style.paint(Tint::Bad, "Could not be planned:"), printable(trouble));
+        return;
+    }
+    for finding in &plan.summary.findings {
+        let _ = writeln!(out, "{} {}", style.paint(tint(finding.severity), "!"), printable(&finding.to_string()));
+    }
+    for kind in Kind::ALL {
+        let due = |planned: &&Planned| planned.operation.kind == kind && planned.verdict == Verdict::Queued;
+        let planned: Vec<&Planned> = plan.operations.iter().filter(due).collect();
+        group(style, heading_of(kind), Tint::Good, &planned, plan.summary.counts.get(kind, Verdict::Queued), out);
+    }
+    for (verdict, title, tint) in
+        [(Verdict::Pending, "Held for approval", Tint::Warn), (Verdict::Refused, "Blocked", Tint::Bad)]
+    {
+        let planned: Vec<&Planned> = plan.operations.iter().filter(|planned| planned.verdict == verdict).collect();
+        group(style, title, tint, &planned, plan.summary.counts.of(verdict), out);
+    }
+    skipped(style, &plan.skipped, plan.summary.counts.skipped, out);
+    let _ = writeln!(out, "\n{} {}", style.paint(Tint::Strong, "Total:"), totals(&plan.summary.counts));
+}
+
+fn heading_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Link => "Link",
+        Kind::Create => "Create",
+        Kind::Update => "Update",
+        Kind::Rename => "Rename",
+        Kind::Deactivate => "Deactivate",
+        Kind::Reactivate => "Reactivate",
+        Kind::Delete => "Delete",
+    }
+}
+
+fn group(style: &Style, title: &str, tint: Tint, planned: &[&Planned], total: u64, out: &mut String) {
+    if planned.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{}", style.paint(tint, &format!("{title} ({total})")));
+    let decided = planned.iter().any(|planned| planned.verdict != Verdict::Queued);
+    let mut grid = if decided {
+        Grid::new(style, &["User", "What", "Would do", "Why"])
+    } else {
+        Grid::new(style, &["User", "Account", "Would do"])
+    };
+    for planned in planned.iter().take(style.rows_max) {
+        let operation = &planned.operation;
+        let mut fields = vec![text(&operation.label)];
+        if decided {
+            fields.push(text(operation.kind.word()).tinted(tint));
+            fields.push(lines(deeds(operation)));
+            fields.push(lines(reasons(&planned.findings)));
+        } else {
+            fields.push(text(&operation.user_name));
+            fields.push(lines(noted(operation, &planned.findings)));
+        }
+        grid.row(fields);
+    }
+    out.push_str(&grid.finish());
+    more(style, total, planned.len().min(style.rows_max), out);
+}
+
+fn more(style: &Style, total: u64, shown: usize, out: &mut String) {
+    let rest = total.saturating_sub(shown as u64);
+    if rest > 0 {
+        let _ = writeln!(out, "{}", style.paint(Tint::Faint, &format!("… and {rest} more (--all lists them)")));
+    }
+}
+
+/// What an operation does, a line each.
+fn deeds(operation: &Operation) -> Vec<String> {
+    let mut deeds: Vec<String> = match operation.kind {
+        Kind::Create => vec![created(operation)],
+        Kind::Link => vec![format!(
+            "adopt the account {} ({})",
+            operation.user_name,
+            operation.remote_id.as_deref().unwrap_or("id unknown")
+        )],
+        Kind::Delete => vec![format!("remove the account {} for good", operation.user_name)],
+        Kind::Deactivate => vec![format!("active: true → false; {}", operation.reason)],
+        Kind::Reactivate => vec!["active: false → true".to_owned()],
+        Kind::Update | Kind::Rename => Vec::new(),
+    };
+    if operation.kind != Kind::Create {
+        deeds.extend(operation.changes.iter().take(CHANGES_MAX).map(change));
+        let rest = operation.changes.len().saturating_sub(CHANGES_MAX);
+        if rest > 0 {
+            deeds.push(format!("… and {rest} more attributes"));
+        }
+    }
+    deeds.extend(
+        operation
+            .edges
+            .iter()
+            .map(|edge| format!("{} {} {}", if edge.add { "add to" } else { "remove from" }, edge.kind, edge.name)),
+    );
+    if !operation.released.is_empty() {
+        deeds.push(format!("no longer managed: {}", operation.released.join(", ")));
+    }
+    deeds
+}
+
+/// With findings that only tell.
+fn noted(operation: &Operation, findings: &[Finding]) -> Vec<String> {
+    let mut deeds = deeds(operation);
+    deeds.extend(findings.iter().filter(|finding| finding.severity == Severity::Clear).map(ToString::to_string));
+    deeds
+}
+
+/// Findings as sentences with their remedies, those that decide first.
+pub(crate) fn reasons(findings: &[Finding]) -> Vec<String> {
+    let mut findings: Vec<&Finding> = findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings.iter().map(ToString::to_string).collect()
+}
+
+fn created(operation: &Operation) -> String {
+    let names = ["displayName", "title", "roles", "preferredLanguage"];
+    let told: Vec<String> = names
+        .iter()
+        .filter_map(|name| operation.changes.iter().find(|change| change.path == *name))
+        .filter_map(|change| Some(format!("{} {}", change.path, brief(change.new.as_ref()?))))
+        .take(2)
+        .collect();
+    let attributes = operation.changes.len();
+    if told.is_empty() {
+        format!("{attributes} attributes; {}", operation.reason)
+    } else {
+        format!("{} ({attributes} attributes); {}", told.join(", "), operation.reason)
+    }
+}
+
+/// `title: Clerk → Manager`; `(none)` for no value.
+pub(crate) fn change(change: &Change) -> String {
+    let value = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), brief);
+    format!("{}: {} → {}", change.path, value(&change.old), value(&change.new))
+}
+
+/// A value for a table: objects of a list by their `value`.
+fn brief(value: &Value) -> String {
+    match value {
+        Value::List(items) => items.iter().map(brief).collect::<Vec<_>>().join(", "),
+        Value::Object(parts) => parts.get("value").map_or_else(|| value.to_string(), ToString::to_string),
+        other => other.to_string(),
+    }
+}
+
+fn skipped(style: &Style, skipped: &[Skipped], total: u64, out: &mut String) {
+    if skipped.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{}", style.paint(Tint::Faint, &format!("Skipped ({total})")));
+    let mut grid = Grid::new(style, &["User", "Reason"]);
+    for skipped in skipped.iter().take(style.rows_max) {
+        grid.row([text(&skipped.label), text(skip_reason(style, &skipped.reason))]);
+    }
+    out.push_str(&grid.finish());
+    more(style, total, skipped.len().min(style.rows_max), out);
+}
+
+fn skip_reason(style: &Style, reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::Muted { event, why } => {
+            format!(
+                "muted by event {event} ({why}): asked again when the payload changes, or with `usher retry {event}`"
+            )
+        }
+        SkipReason::AlreadyOpen { event } => format!("event {event} is open with the same payload"),
+        SkipReason::InFlight { event } => format!("event {event} is being carried out; planned again when it ends"),
+        SkipReason::Unlinked => "disassociated: nothing is done until `usher rematch`".to_owned(),
+        SkipReason::Conflict { note } => format!("conflict, a person must look: {note}"),
+        SkipReason::Existing { remote_id } => {
+            format!("the account {remote_id} exists already and the app says on_existing = \"skip\"")
+        }
+        SkipReason::Kept => "kept: the leaving policy is `nothing`".to_owned(),
+        SkipReason::NotObserved { why } => {
+            format!("the target could not be looked at ({why}); nothing is created blindly")
+        }
+        SkipReason::NotYet { due } => format!("to be deleted {}", time::both(style, *due)),
+        SkipReason::NotPossible { why } => format!("not possible with this connector: {why}"),
+        SkipReason::Released { paths } => format!("no longer managed: {}; the target's values stay", paths.join(", ")),
+        SkipReason::LeftAlone { paths } => {
+            format!("adopted account; these differ there and are left alone (adopt_mode): {}", paths.join(", "))
+        }
+    }
+}
+
+/// `create 54, update 2; held 3 (link 3); blocked 1 (create 1); skipped 2; unchanged 40 of 100 pairs`.
+pub(crate) fn totals(counts: &PlanCounts) -> String {
+    let of = |verdict: Verdict| -> Vec<String> {
+        let number = |(kind, verdicts): (&Kind, &BTreeMap<Verdict, u64>)| {
+            verdicts.get(&verdict).filter(|number| **number > 0).map(|number| format!("{kind} {number}"))
+        };
+        counts.operations.iter().filter_map(number).collect()
+    };
+    let mut parts = Vec::new();
+    let due = of(Verdict::Queued);
+    parts.push(if due.is_empty() { "nothing to do".to_owned() } else { due.join(", ") });
+    for (verdict, word) in [(Verdict::Pending, "held"), (Verdict::Refused, "blocked")] {
+        let listed = of(verdict);
+        if !listed.is_empty() {
+            parts.push(format!("{word} {} ({})", counts.of(verdict), listed.join(", ")));
+        }
+    }
+    if counts.skipped > 0 {
+        parts.push(format!("skipped {}", counts.skipped));
+    }
+    parts.push(format!("unchanged {} of {} pairs", counts.unchanged, counts.pairs));
+    parts.join("; ")
+}
+
+fn tint(severity: Severity) -> Tint {
+    match severity {
+        Severity::Clear => Tint::Plain,
+        Severity::Hold => Tint::Warn,
+        Severity::Refuse => Tint::Bad,
+    }
+}
+
+/// An operation in a few words, for lists of events.
+pub(crate) fn brief_deed(operation: &Operation) -> Field {
+    let mut deeds = deeds(operation);
+    if deeds.len() > 3 {
+        let rest = deeds.len() - 3;
+        deeds.truncate(3);
+        deeds.push(format!("… and {rest} more"));
+    }
+    lines(deeds)
+}

@@ -1,0 +1,112 @@
+//! Tables without frames: a header, a line, rows. They fit the width, and cells never carry control characters.
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, TableComponent};
+
+use crate::cli::show::style::{Style, Tint};
+use crate::text::printable;
+
+/// A cell: lines of text in one tint.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Field {
+    lines: Vec<String>,
+    tint: Tint,
+    number: bool,
+}
+
+/// A cell of one line.
+pub(crate) fn text(text: impl AsRef<str>) -> Field {
+    Field { lines: vec![printable(text.as_ref())], ..Field::default() }
+}
+
+/// A cell of several lines.
+pub(crate) fn lines(lines: impl IntoIterator<Item = String>) -> Field {
+    Field { lines: lines.into_iter().map(|line| printable(&line)).collect(), ..Field::default() }
+}
+
+/// A number, to the right; nothing for zero.
+pub(crate) fn count(number: u64) -> Field {
+    let shown = if number == 0 { String::new() } else { number.to_string() };
+    Field { lines: vec![shown], number: true, ..Field::default() }
+}
+
+impl Field {
+    /// The same in a tint.
+    pub(crate) fn tinted(mut self, tint: Tint) -> Self {
+        self.tint = tint;
+        self
+    }
+
+    fn cell(self, colour: bool) -> Cell {
+        let mut cell = Cell::new(self.lines.join("\n"));
+        if self.number {
+            cell = cell.set_alignment(CellAlignment::Right);
+        }
+        if !colour {
+            return cell;
+        }
+        match self.tint {
+            Tint::Plain => cell,
+            Tint::Strong => cell.add_attribute(Attribute::Bold),
+            Tint::Faint => cell.add_attribute(Attribute::Dim),
+            Tint::Good => cell.fg(Color::Green),
+            Tint::Warn => cell.fg(Color::Yellow),
+            Tint::Bad => cell.fg(Color::Red),
+        }
+    }
+}
+
+/// A table being filled.
+pub(crate) struct Grid {
+    table: Table,
+    colour: bool,
+    rows: usize,
+}
+
+impl Grid {
+    /// A table with these column titles; a title that ends in `!` is a column that is never wrapped (ids, times, counts).
+    pub(crate) fn new(style: &Style, titles: &[&str]) -> Self {
+        let mut table = Table::new();
+        table.load_preset(comfy_table::presets::NOTHING);
+        table.set_style(TableComponent::HeaderLines, '─');
+        table.set_style(TableComponent::MiddleHeaderIntersections, '─');
+        table.set_style(TableComponent::VerticalLines, ' ');
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width);
+        if style.colour {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        table.set_header(titles.iter().map(|title| {
+            let cell = Cell::new(title.trim_end_matches('!'));
+            if style.colour { cell.add_attribute(Attribute::Bold) } else { cell }
+        }));
+        for (index, title) in titles.iter().enumerate() {
+            if let (true, Some(column)) = (title.ends_with('!'), table.column_mut(index)) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
+        Self { table, colour: style.colour, rows: 0 }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, fields: impl IntoIterator<Item = Field>) {
+        let colour = self.colour;
+        self.table.add_row(fields.into_iter().map(|field| field.cell(colour)));
+        self.rows += 1;
+    }
+
+    /// Whether no row was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The table, each line ended.
+    pub(crate) fn finish(self) -> String {
+        let mut out = String::new();
+        for line in self.table.lines() {
+            out.push_str(line.trim_end());
+            out.push('\n');
+        }
+        out
+    }
+}

@@ -1,0 +1,13 @@
+//! The store: one list of cases that run on every store, and what only a disk can do.
+
+mod backups;
+mod chain;
+mod damage;
+mod decisions;
+mod directory;
+mod filing;
+mod imports;
+mod kill;
+mod pushing;
+mod revisions;
+mod world;
