@@ -108,6 +108,10 @@ impl Bundle {
         let mut connectors = BTreeMap::new();
         for (path, source) in self.under("connectors/", ".toml") {
             match Connector::parse(Path::new(path), source) {
+                Ok(connector) if connectors.contains_key(&connector.name) => errors.push(FileError::whole(
+                    Path::new(path),
+                    format!("another connector file is named `{}` too; give each its own `name`", connector.name),
+                )),
                 Ok(connector) => drop(connectors.insert(connector.name.clone(), connector)),
                 Err(error) => errors.push(error),
             }

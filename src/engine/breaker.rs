@@ -42,7 +42,9 @@ impl Breaker {
             Outcome::Succeeded(_) | Outcome::Conflict(_) | Outcome::Lost(_) => None,
             Outcome::Void { .. } => return,
         };
-        let counted = failure.filter(|failure| failure.class.counts_for_breaker());
+        // A server failure without a status is doubt about an outcome, not about the endpoint.
+        let doubt = |failure: &&Failure| failure.class == FailureClass::Server && failure.status.is_none();
+        let counted = failure.filter(|failure| failure.class.counts_for_breaker() && !doubt(failure));
         self.recent.push_back(counted.is_some());
         if self.recent.len() > LOOKED_BACK {
             self.recent.pop_front();

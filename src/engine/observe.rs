@@ -147,11 +147,11 @@ impl<'a> Observer<'a> {
         if self.introduced || (fresh && !unproven) {
             return Ok(Ok(()));
         }
-        let report = perform::test_connection(self.context(&way), &*self.engine.parts.entropy).await;
-        self.learn(&report.lessons).await?;
-        if let Some(failure) = report.failure {
-            return Ok(Err(failure.detail));
-        }
+        let lessons = match perform::first_contact(self.context(&way), &*self.engine.parts.entropy).await {
+            Ok(lessons) => lessons,
+            Err(failure) => return Ok(Err(failure.detail)),
+        };
+        self.learn(&lessons).await?;
         self.introduced = true;
         Ok(Ok(()))
     }

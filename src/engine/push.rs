@@ -3,22 +3,24 @@
 //! Three things are under way at once and meet here: the next batch being claimed and begun, requests in flight, and outcomes
 //! being recorded. Each event passes them strictly in order.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
 use crate::clock::Timestamp;
-use crate::connector::capability::{AppState, Learned};
+use crate::connector::capability::{AppState, FilterProbe, Learned};
 use crate::engine::active::ActiveApp;
 use crate::engine::breaker::Breaker;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::{Lane, Way};
 use crate::engine::perform::{self, Lesson, Performed};
+use crate::id::EventId;
+use crate::provision::backoff;
 use crate::provision::event::StatusKind;
 use crate::provision::guard::clearance::{self, Void};
-use crate::provision::outcome::Outcome;
+use crate::provision::outcome::{Failure, FailureClass, Outcome};
 use crate::store::act::{Claimed, Finish, Lane as Claim, Store};
 
 /// Outcomes recorded in one act at most.
@@ -53,6 +55,8 @@ struct Round<'a> {
     concurrency: usize,
     ready: VecDeque<Claimed>,
     flying: JoinSet<(Finish, Vec<Lesson>)>,
+    /// Which event each task is about, for the case that it breaks down.
+    aboard: HashMap<tokio::task::Id, EventId>,
     landed: Vec<Finish>,
     pushed: Pushed,
     breaker: Breaker,
@@ -104,6 +108,7 @@ impl Engine {
             concurrency,
             ready: VecDeque::new(),
             flying: JoinSet::new(),
+            aboard: HashMap::new(),
             landed: Vec::new(),
             pushed: Pushed::default(),
             breaker: Breaker::default(),
@@ -140,7 +145,7 @@ impl Round<'_> {
                     continue;
                 }
             }
-            match self.flying.join_next().await {
+            match self.flying.join_next_with_id().await {
                 Some(landed) => self.land(landed),
                 None => return Ok(self.pushed),
             }
@@ -153,29 +158,58 @@ impl Round<'_> {
 
     /// Sends what is ready, up to the concurrency.
     fn launch(&mut self) {
-        while self.flying.len() < self.concurrency {
+        while self.flying.len() < self.room() {
             let Some(claimed) = self.ready.pop_front() else { return };
             let shared = Arc::clone(&self.shared);
-            self.flying.spawn(async move { attempt(&shared, claimed).await });
+            let event = claimed.event.id;
+            let task = self.flying.spawn(async move { attempt(&shared, claimed).await });
+            self.aboard.insert(task.id(), event);
         }
+    }
+
+    /// How many may be in flight. An empty target proves its filters with one create alone.
+    fn room(&self) -> usize {
+        let learned = self.shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let half_proven = learned.filters.values().any(|probe| *probe == FilterProbe::HalfProven);
+        if half_proven { 1 } else { self.concurrency }
     }
 
     /// Collects what has landed meanwhile, without waiting.
     fn gather(&mut self) {
         while self.landed.len() < FINISH_MAX
-            && let Some(landed) = self.flying.try_join_next()
+            && let Some(landed) = self.flying.try_join_next_with_id()
         {
             self.land(landed);
         }
     }
 
-    fn land(&mut self, landed: Result<(Finish, Vec<Lesson>), tokio::task::JoinError>) {
-        // A panic in a conversation leaves its event `running`: the next recovery verifies it. Others are not stopped.
-        let Ok((finish, lessons)) = landed else { return };
+    fn land(&mut self, landed: Landed) {
+        let (finish, lessons) = match landed {
+            Ok((task, done)) => {
+                self.aboard.remove(&task);
+                done
+            }
+            // A conversation that breaks down leaves its outcome open: it is looked up. Others are not stopped.
+            Err(broken) => match self.aboard.remove(&broken.id()) {
+                Some(event) => (self.unknown(event), Vec::new()),
+                None => return,
+            },
+        };
         self.learn_locally(&lessons);
         self.breaker.saw(&finish.outcome);
         self.landed.push(finish);
         self.exhausted = false;
+    }
+
+    fn unknown(&self, event: EventId) -> Finish {
+        let failure = Failure {
+            class: FailureClass::NotEffective,
+            status: None,
+            detail: "the conversation with the target broke down inside Usher; please report this".to_owned(),
+            retry_after: None,
+        };
+        let due = backoff::due(event, 1, self.shared.clock.now());
+        Finish { event, outcome: Outcome::Unknown { failure, due }, exchanges: Vec::new() }
     }
 
     fn learn_locally(&self, lessons: &[Lesson]) {
@@ -254,6 +288,9 @@ impl Round<'_> {
         Ok(())
     }
 }
+
+/// A task that ended, with its id.
+type Landed = Result<(tokio::task::Id, (Finish, Vec<Lesson>)), tokio::task::JoinError>;
 
 enum Batch {
     NotAsked,

@@ -74,6 +74,8 @@ impl Tree {
         }
         if !self.groups.is_empty() {
             self.memberships(&names, read);
+            let all_named = source.mapping.contains_key(&SourceTarget::Groups);
+            read.known_groups = (!full && !all_named).then(|| names.values().cloned().collect());
         }
         if source.mapping.contains_key(&SourceTarget::Manager) {
             self.managers(full, read);

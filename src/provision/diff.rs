@@ -73,6 +73,9 @@ pub fn draft(pair: Pair<'_>) -> Draft {
         (Access::Entitled(_), None) => Draft::NotConcerned,
         (Access::Entitled(_), Some(desired)) => match pair.account.presence {
             Presence::None | Presence::Deleted | Presence::Lost => arrive(pair, desired),
+            Presence::Unknown if !pair.account.is_ours() => Draft::Skip(SkipReason::NotObserved {
+                why: "whether the last create took place is not known yet".to_owned(),
+            }),
             Presence::Deactivated => reactivate(pair, desired),
             _ => change(pair, desired),
         },
@@ -201,7 +204,7 @@ fn overwritten(pair: Pair<'_>, desired: &Desired, values: &BTreeMap<String, Valu
         return String::new();
     }
     let differing: Vec<String> = sendable(pair, desired)
-        .filter(|(_, wanted)| !wanted.create_only && !wanted.deferred)
+        .filter(|(path, wanted)| !wanted.deferred && !sent_once(pair, path, wanted))
         .filter_map(|(path, wanted)| {
             let (old, new) = (values.get(path)?, wanted.value.as_ref()?);
             (!old.same(new)).then(|| format!("{path}: {old} → {new}"))
@@ -245,6 +248,9 @@ fn create(pair: Pair<'_>, desired: &Desired) -> Operation {
 fn reactivate(pair: Pair<'_>, desired: &Desired) -> Draft {
     let (mut changes, released, _) = compare(pair, desired);
     let mut findings = Vec::new();
+    if let Some(change) = changes.iter().find(|change| change.path == "externalId" && change.old.is_some()) {
+        findings.push(Finding::new(FindingKind::ExternalIdChange, renaming(change)));
+    }
     if let Some(index) = changes.iter().position(|change| change.path == "userName") {
         match pair.app.connector.users.username_change {
             UsernameChange::InPlace => findings.push(Finding::new(FindingKind::Rename, renaming(&changes[index]))),
@@ -310,7 +316,7 @@ fn compare(pair: Pair<'_>, desired: &Desired) -> (Vec<Change>, Vec<String>, Vec<
     let pushed = &pair.account.pushed;
     let (mut changes, mut left_alone) = (Vec::new(), Vec::new());
     for (path, wanted) in sendable(pair, desired) {
-        if wanted.create_only || wanted.deferred {
+        if wanted.deferred || sent_once(pair, path, wanted) {
             continue;
         }
         let old = pushed.get(path).filter(|value| !value.is_empty());
@@ -353,6 +359,11 @@ fn leaves_alone(pair: Pair<'_>, path: &str, has_value: bool) -> bool {
         AdoptMode::Observe => true,
         AdoptMode::Fill => has_value && pair.account.found.contains(path),
     }
+}
+
+/// Whether the rule or the connector says that the attribute is sent on create and never again.
+fn sent_once(pair: Pair<'_>, path: &str, wanted: &Wanted) -> bool {
+    wanted.create_only || pair.app.connector.rule(path).is_some_and(|rule| rule.create_only)
 }
 
 /// What the connector lets us send at all: read-only attributes are the target's.

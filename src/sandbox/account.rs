@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::clock::Timestamp;
 use crate::sandbox::attribute::{GROUP, Resource, USER};
@@ -66,6 +66,16 @@ pub(super) struct Rendered<'a> {
     pub(super) computed: Option<(&'static str, Json)>,
 }
 
+/// RFC 7643 section 3.1.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Meta<'a> {
+    resource_type: &'static str,
+    created: Timestamp,
+    last_modified: Timestamp,
+    location: &'a str,
+}
+
 impl Serialize for Rendered<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let core = if self.kind == "User" { USER } else { GROUP };
@@ -80,12 +90,12 @@ impl Serialize for Rendered<'_> {
         if let Some((name, value)) = &self.computed {
             map.serialize_entry(name, value)?;
         }
-        let meta = json!({
-            "resourceType": self.kind,
-            "created": self.created.to_string(),
-            "lastModified": self.modified.to_string(),
-            "location": self.location,
-        });
+        let meta = Meta {
+            resource_type: self.kind,
+            created: self.created,
+            last_modified: self.modified,
+            location: &self.location,
+        };
         map.serialize_entry("meta", &meta)?;
         map.end()
     }

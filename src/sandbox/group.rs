@@ -89,7 +89,7 @@ impl Groups<'_> {
     }
 
     /// POST.
-    pub(super) fn create(&mut self, body: &Json) -> Result<Answer, Refusal> {
+    pub(super) fn create(&mut self, body: Json) -> Result<Answer, Refusal> {
         self.writable()?;
         let (body, members) = self.settle(resource_of(body, GROUP)?)?;
         let group = Group { id: self.directory.fresh_id(), body, members, created: self.at, modified: self.at };
@@ -118,7 +118,7 @@ impl Groups<'_> {
     }
 
     /// PUT.
-    pub(super) fn replace(&mut self, id: &str, body: &Json) -> Result<Answer, Refusal> {
+    pub(super) fn replace(&mut self, id: &str, body: Json) -> Result<Answer, Refusal> {
         self.writable()?;
         let number = self.find(id)?;
         self.update(number, resource_of(body, GROUP)?)

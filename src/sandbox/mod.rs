@@ -21,6 +21,7 @@ mod list;
 mod minimal;
 mod patch;
 mod refusal;
+mod request;
 mod seed;
 mod service;
 mod user;

@@ -31,19 +31,19 @@ pub(super) struct Users<'a> {
 }
 
 /// The body as an object with the schema that RFC 7643 section 3 demands.
-pub(super) fn resource_of(body: &Json, schema: &str) -> Result<Resource, Refusal> {
+pub(super) fn resource_of(body: Json, schema: &str) -> Result<Resource, Refusal> {
     let syntax = |why: String| Refusal::bad("invalidSyntax", why);
-    let object = body.as_object().ok_or_else(|| syntax("the body must be a JSON object".to_owned()))?;
+    let Json::Object(object) = body else { return Err(syntax("the body must be a JSON object".to_owned())) };
     let schemas = object.get("schemas").and_then(Json::as_array);
     if !schemas.is_some_and(|schemas| schemas.iter().any(|urn| urn == schema)) {
         return Err(syntax(format!("`schemas` must have {schema}")));
     }
-    Ok(object.clone())
+    Ok(object)
 }
 
 impl Users<'_> {
     /// POST (RFC 7644 section 3.3).
-    pub(super) fn create(&mut self, body: &Json) -> Result<Answer, Refusal> {
+    pub(super) fn create(&mut self, body: Json) -> Result<Answer, Refusal> {
         let mut sent = resource_of(body, USER)?;
         if !self.connector.users.active_on_create {
             sent.remove("active");
@@ -130,7 +130,7 @@ impl Users<'_> {
     }
 
     /// PUT (RFC 7644 section 3.5.1).
-    pub(super) fn replace(&mut self, id: &str, body: &Json) -> Result<Answer, Refusal> {
+    pub(super) fn replace(&mut self, id: &str, body: Json) -> Result<Answer, Refusal> {
         let number = self.find(id)?;
         let sent = resource_of(body, USER)?;
         match sent.get("id").and_then(Json::as_str) {

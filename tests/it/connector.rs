@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use usher::connector::{Connector, Deactivation, FilterCombination, GroupMode, UsernameChange, builtin};
+use usher::connector::{Bundle, Connector, Deactivation, FilterCombination, GroupMode, UsernameChange, builtin};
 use usher::directory::Value;
 
 fn parse(source: &str) -> Result<Connector, String> {
@@ -110,4 +110,15 @@ fn contradictions_are_refused_with_the_values_that_contradict() {
         let error = parse(&format!("{HEAD}{body}\n")).expect_err(body);
         assert!(error.contains(words), "{body}: {error}");
     }
+}
+
+#[test]
+fn two_connector_files_with_one_name_are_refused_instead_of_one_hiding_the_other() {
+    let (_, text) = builtin()[0];
+    let mut bundle = Bundle::default();
+    bundle.files.insert("connectors/generic-scim2.toml".to_owned(), text.to_owned());
+    bundle.files.insert("connectors/mine.toml".to_owned(), text.to_owned());
+    let errors = bundle.resolve().unwrap_err();
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].to_string().contains("connectors/mine.toml"), "{}", errors[0]);
 }

@@ -5,7 +5,6 @@ mod csv;
 mod intake;
 mod json;
 mod ldif;
-mod shelf;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -684,3 +684,27 @@ async fn the_minimal_target_echoes_what_it_is_given() {
         served.client.get(format!("{origin}/scim/v2/Users?filter=x")).send().await.unwrap().json().await.unwrap();
     assert_eq!(list["totalResults"], 0);
 }
+
+#[tokio::test]
+async fn the_targets_own_admin_changes_and_removes_accounts_without_a_request() {
+    let served = Served::plain("generic-scim2").await;
+    let id = served.created(json!({ "userName": "a" })).await;
+    let requests = served.sandbox.requests();
+    assert!(served.sandbox.tamper(&id, |body| drop(body.insert("active".to_owned(), json!(false)))));
+    assert!(!served.sandbox.accounts()[0].active);
+    assert!(served.sandbox.remove(&id) && !served.sandbox.remove(&id));
+    assert_eq!(served.sandbox.requests(), requests);
+    assert_eq!(served.get(&format!("/Users/{id}")).await.0, 404);
+}
+
+#[tokio::test]
+async fn characters_and_lengths_that_the_connector_rules_out_are_refused() {
+    let rules = "[users]\nstrip = \"<>\"\n[attributes.userName]\nrequired = true\nlength_max = 5";
+    let served = Served::new(connector(rules), |_| {}).await;
+    for (user, word) in [(json!({ "userName": "abcdef" }), "longer"), (json!({ "userName": "a<b" }), "`<`")] {
+        let (status, body) = served.post(user).await;
+        assert_eq!(status, 400);
+        assert!(body["detail"].as_str().unwrap().contains(word), "{body}");
+    }
+    served.created(json!({ "userName": "abcde" })).await;
+}

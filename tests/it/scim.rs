@@ -1,1 +1,8 @@
-//! (to come)
+//! The SCIM client and the conversations over it: against a model target that lies as real ones do, and over real sockets.
+
+mod http;
+mod lies;
+mod model;
+mod observing;
+mod pushing;
+mod wire;

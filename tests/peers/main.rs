@@ -1,1 +1,6 @@
-//! Servers that others wrote.
+//! Servers that others wrote: what Usher does to them, and that they start. `.ci/run` installs them; without them these tests fail.
+
+#![expect(clippy::unwrap_used, reason = "a test that unwraps says what it expected")]
+
+mod peer;
+mod start;

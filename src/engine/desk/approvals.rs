@@ -85,7 +85,7 @@ impl Engine {
         let four_eyes = self.identity().await?.four_eyes;
         let now = self.parts.clock.now();
         let mut answers = Vec::new();
-        let (mut own, mut others): (Vec<(EventId, Digest)>, Vec<(EventId, Digest)>) = (Vec::new(), Vec::new());
+        let (mut own, mut others) = (Vec::new(), Vec::new());
         for event in &events {
             let is_own = self.is_own(actor, event).await?;
             if let Some(refused) = refuse_own(is_own && approve, four_eyes, &comment) {

@@ -138,8 +138,11 @@ fn not_behind(present: &Revision, base: Option<RevisionNumber>) -> Result<(), En
 
 /// A revision whose examples fail is not activated.
 fn run_examples(draft: &Active) -> Result<(), EngineError> {
-    let failures: Vec<FileError> = Vec::new();
-    let _ = draft;
+    let outcomes = draft.apps.values().flat_map(|app| rules::example::check(&app.spec));
+    let failures: Vec<FileError> = outcomes
+        .filter(|outcome| !outcome.passed())
+        .map(|outcome| FileError { file: outcome.file.clone().into(), line: 0, column: 0, reason: outcome.to_string() })
+        .collect();
     if failures.is_empty() { Ok(()) } else { Err(EngineError::Files(failures)) }
 }
 

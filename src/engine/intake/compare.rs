@@ -49,6 +49,13 @@ pub fn compare(user: &User, row: &SourceRow, keeps_standing: bool) -> Option<Dif
     Some(Difference { kind, row, lost, emptied })
 }
 
+/// Adds the groups of `user` that a delta says nothing about: it speaks only of the `known` ones.
+pub fn keep_other_groups(user: &User, row: &mut SourceRow, known: &BTreeSet<String>) {
+    if let Some(groups) = &mut row.groups {
+        groups.extend(user.groups.difference(known).cloned());
+    }
+}
+
 /// The row without what is so already.
 fn reduced(user: &User, row: &SourceRow, keeps_standing: bool) -> SourceRow {
     let mut row = row.clone();

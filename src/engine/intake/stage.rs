@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::directory::change::{SourceRow, StagedRow};
 use crate::directory::source::{Missing, Source};
 use crate::directory::user::{Standing, User};
-use crate::engine::intake::compare::compare;
+use crate::engine::intake::compare::{compare, keep_other_groups};
 use crate::engine::intake::decide;
 use crate::engine::intake::guard;
 use crate::engine::intake::tally::{self, Tally};
@@ -156,7 +156,7 @@ pub async fn import(
     };
     cx.store.open_import(import.clone()).await?;
     let rows = std::mem::take(&mut read.rows);
-    let mut staging = Staging::new(cx, source, import.id);
+    let mut staging = Staging::new(cx, source, import.id, read.known_groups.take());
     let closed = match staging.fill(rows, &read.unread_keys, full).await {
         Ok(()) => staging.close(accept_shrink, if full { read.unknown_count } else { 0 }).await,
         Err(error) => Err(error),
@@ -194,6 +194,7 @@ struct Staging<'a, 'c> {
     cx: &'a Intake<'c>,
     source: &'a Source,
     import: ImportId,
+    known_groups: Option<BTreeSet<String>>,
     tally: Tally,
     waiting: Vec<StagedRow>,
     staged: u64,
@@ -202,8 +203,8 @@ struct Staging<'a, 'c> {
 }
 
 impl<'a, 'c> Staging<'a, 'c> {
-    fn new(cx: &'a Intake<'c>, source: &'a Source, import: ImportId) -> Self {
-        Self { cx, source, import, tally: Tally::default(), waiting: Vec::new(), staged: 0, base: None }
+    fn new(cx: &'a Intake<'c>, source: &'a Source, import: ImportId, known_groups: Option<BTreeSet<String>>) -> Self {
+        Self { cx, source, import, known_groups, tally: Tally::default(), waiting: Vec::new(), staged: 0, base: None }
     }
 
     async fn fill(&mut self, rows: Vec<RowAt>, unread: &BTreeSet<String>, full: bool) -> Result<(), IntakeError> {
@@ -235,9 +236,12 @@ impl<'a, 'c> Staging<'a, 'c> {
         let keys: Vec<String> = page.iter().map(|at| at.row.key.clone()).collect();
         let users =
             if empty { vec![None; keys.len()] } else { self.cx.store.users_by_key(&self.source.name, keys).await? };
-        for (at, user) in page.into_iter().zip(users) {
+        for (mut at, user) in page.into_iter().zip(users) {
             match user {
                 Some(user) => {
+                    if let Some(known) = &self.known_groups {
+                        keep_other_groups(&user, &mut at.row, known);
+                    }
                     if let Some(difference) = compare(&user, &at.row, at.keeps_standing) {
                         self.tally.change(&difference);
                         self.put(user.id, difference.row).await?;

@@ -10,7 +10,7 @@ use crate::scim::decode::{Resource, fold};
 use crate::scim::encode;
 
 /// How far the target's clock may be from ours, and its times rounded, when an account's age is compared with the intent.
-const CLOCK_SKEW_MAX: Span = Span::from_secs(60);
+pub const CLOCK_SKEW_MAX: Span = Span::from_secs(60);
 
 /// What speaks for a hit that does not bear our externalId.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +26,10 @@ pub enum Evidence {
 impl Attempt<'_> {
     /// An answer of 201 that shows the account.
     pub async fn accept_created(&mut self, mut resource: Resource) -> Outcome {
-        let sent = self.external_id();
-        let shown =
-            |resource: &Resource| resource.user_name.is_some() && (sent.is_none() || resource.external_id.is_some());
-        if !shown(&resource) && (resource.user_name.is_none() || self.cx().keeps_external_id()) {
+        let echoes_id =
+            self.external_id().is_none() || !self.cx().keeps_external_id() || resource.external_id.is_some();
+        let other_name = resource.user_name.is_some() && !self.bears_sent_name(&resource);
+        if !other_name && (resource.user_name.is_none() || !echoes_id) {
             // Not everything is echoed: what is stored counts.
             match self.talk.get(&resource.id).await {
                 Ok(Some(stored)) => resource = stored,
@@ -46,19 +46,18 @@ impl Attempt<'_> {
         }
     }
 
+    /// Whether the account has the userName that was sent, without case.
+    pub fn bears_sent_name(&self, resource: &Resource) -> bool {
+        resource.user_name.as_deref().is_some_and(|name| fold(name) == fold(&self.sent_user_name()))
+    }
+
     /// userName and externalId as sent, or as far as the target is known to change them. Returns whether externalId is kept, as
     /// far as this shows.
     fn check_identity(&self, resource: &Resource) -> Result<Option<bool>, String> {
-        let wanted = self.sent_user_name();
-        match resource.user_name.as_deref() {
-            Some(name) if fold(name) == fold(&wanted) => {}
-            Some(name) => {
-                return Err(format!(
-                    "asked for userName {wanted}, the target answered with account {} of {name}",
-                    resource.id
-                ));
-            }
-            None => return Err(format!("the target shows account {} without a userName", resource.id)),
+        if !self.bears_sent_name(resource) {
+            let shown = resource.user_name.as_deref().unwrap_or("no userName");
+            let (wanted, id) = (self.sent_user_name(), &resource.id);
+            return Err(format!("asked for userName {wanted}, the target shows account {id} with {shown}"));
         }
         match (self.external_id(), resource.external_id.as_deref()) {
             (None, _) => Ok(None),

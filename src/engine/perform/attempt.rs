@@ -10,7 +10,8 @@ use crate::provision::account::Account;
 use crate::provision::backoff;
 use crate::provision::event::Event;
 use crate::provision::outcome::{Done, Failure, FailureClass, Outcome};
-use crate::scim::decode::Resource;
+use crate::scim::decode::{self, DecodeError, Resource};
+use crate::scim::failure::of_decoding;
 use crate::scim::target::Answer;
 
 /// How long after an unknown outcome the target is looked at first.
@@ -167,9 +168,12 @@ impl<'a> Attempt<'a> {
     /// The outcome otherwise; a 404 is confirmed by a second GET and a search.
     pub async fn written(&mut self, answer: &Answer) -> Result<(), Outcome> {
         if matches!(answer.status, 200..=204) {
-            return match crate::scim::decode::json(answer) {
-                Ok(_) | Err(crate::scim::decode::DecodeError::Empty) => Ok(()),
-                Err(error) => Err(self.again(crate::scim::failure::of_decoding(answer, &error))),
+            // A page is no answer of a SCIM endpoint. Other bodies may be anything: whether it took is read back.
+            return match decode::json(answer) {
+                Err(error @ DecodeError::NotJson(_)) if answer.body.trim_ascii().starts_with(b"<") => {
+                    Err(self.again(of_decoding(answer, &error)))
+                }
+                _ => Ok(()),
             };
         }
         let failure = self.talk.look_into(answer).await;

@@ -1,5 +1,6 @@
 //! Create: one POST, and whatever it takes to know what became of it. Never a second POST before a look.
 
+use crate::clock::Span;
 use crate::connector::capability::FilterProbe;
 use crate::engine::perform::accept::Evidence;
 use crate::engine::perform::attempt::Attempt;
@@ -11,8 +12,10 @@ use crate::provision::outcome::{Failure, FailureClass, Outcome};
 use crate::scim::target::{Answer, Method};
 use crate::scim::{decode, encode, failure};
 
-/// How long a search may lag behind a create before *taken, but not to be found* is believed.
-const CONSISTENCY_MAX_MILLIS: u64 = 10 * 60 * 1000;
+/// The longest that one attempt takes, a few time-outs included: what the one before may have created is not older than that.
+const ATTEMPT_MAX: Span = Span::from_secs(120);
+/// Attempts after which *taken, but not to be found* is believed: about twenty minutes by the schedule.
+const LAGGING_ATTEMPTS_MAX: u32 = 6;
 
 impl Attempt<'_> {
     /// Carries out a create.
@@ -80,18 +83,22 @@ impl Attempt<'_> {
         }
     }
 
-    /// Whether this request (`this`) or an earlier attempt of the event may have been carried out.
+    /// Whether this request (`this`) or the one before may have been carried out, and since when an account could be of it.
     fn earlier(&self, this: bool) -> Evidence {
-        let before =
-            matches!(&self.event.status, Status::Queued { last: Some(last), .. } if last.class == FailureClass::Server);
-        if before {
-            let approved = self.event.decisions.last().map_or(self.event.filed_at, |decision| decision.at);
-            Evidence::MayHaveArrived(approved.max(self.event.filed_at))
-        } else if this {
-            Evidence::MayHaveArrived(self.started)
-        } else {
-            Evidence::None
+        match &self.event.status {
+            // 503 after the commit, then 409.
+            Status::Queued { last: Some(last), .. } if last.status.is_some_and(|status| status >= 500) => {
+                Evidence::MayHaveArrived(self.event.changed_at.minus(ATTEMPT_MAX))
+            }
+            _ if this => Evidence::MayHaveArrived(self.started),
+            _ => Evidence::None,
         }
+    }
+
+    /// Whether an account that is ours may exist and only not be seen yet: an earlier request may have been carried out.
+    fn may_lag(&self) -> bool {
+        self.number <= LAGGING_ATTEMPTS_MAX
+            && matches!(&self.event.status, Status::Queued { last: Some(last), .. } if last.class == FailureClass::Server)
     }
 
     async fn search_after(&mut self, failure: Failure, evidence: Evidence) -> Outcome {
@@ -110,9 +117,7 @@ impl Attempt<'_> {
             Evidence::SaidCreated => self.unknown(failure),
             // It may show up yet: where names are not unique, another POST must wait until that is certain.
             Evidence::MayHaveArrived(_) if !self.cx().connector().users.username_unique => self.unknown(failure),
-            Evidence::MayHaveArrived(since) if taken && self.now().millis_since(since) < CONSISTENCY_MAX_MILLIS => {
-                self.again(failure)
-            }
+            _ if taken && self.may_lag() => self.again(Failure { class: FailureClass::Server, ..failure }),
             _ if taken => Outcome::Failed(Failure {
                 detail: format!("{}; no search finds the account that has the name", failure.detail),
                 ..failure

@@ -10,6 +10,9 @@ use crate::scim::listing::{Next, Walk};
 /// The most pages that are read to find one account.
 const SCAN_PAGES_MAX: u64 = 200;
 
+/// Rows without the value that a proven filter may bring before it is distrusted.
+const BESIDE_THE_POINT_MAX: u64 = 2;
+
 /// What an account must bear to be a hit: attribute path and value, the most telling first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Marks(pub Vec<(String, String)>);
@@ -79,10 +82,13 @@ impl Conversation<'_> {
                 hits.push(resource);
             }
         }
-        if others > 0 && hits.is_empty() {
-            return Ok(
-                self.distrust(path, &format!("{rows} accounts came back, none of them with the value asked for"))
-            );
+        // Some match the e-mail address too: a row or two beside the point are no lie, where the probe found none.
+        let proven = self.cx.learned.filters.get(path) == Some(&FilterProbe::Works);
+        if others > if proven { BESIDE_THE_POINT_MAX } else { 0 } {
+            return Ok(self.distrust(
+                path,
+                &format!("{others} of {rows} accounts that came back do not have the value asked for"),
+            ));
         }
         if page.total.is_some_and(|total| total > 0) && rows == 0 {
             return Ok(self.distrust(path, "it counts results that it does not show"));
@@ -104,7 +110,11 @@ impl Conversation<'_> {
         let mut reasons = Vec::new();
         for (path, value) in &marks.0 {
             match self.search(path, value).await? {
-                Filtered::Hits(hits) if hits.is_empty() => usable = true,
+                // Nobody found proves something only if the filter was proven.
+                Filtered::Hits(hits) if hits.is_empty() => {
+                    let probe = self.cx.learned.filters.get(path);
+                    usable |= matches!(probe, Some(FilterProbe::Works | FilterProbe::HalfProven));
+                }
                 Filtered::Hits(hits) => return Ok(Found::Hits(hits)),
                 Filtered::Unusable(why) => reasons.push(why),
             }

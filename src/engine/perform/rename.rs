@@ -1,11 +1,15 @@
 //! Rename: a change of matching attributes, in the way this kind of target does it.
 
+use crate::clock::Timestamp;
 use crate::connector::descriptor::UsernameChange;
+use crate::engine::perform::accept::CLOCK_SKEW_MAX;
 use crate::engine::perform::attempt::{Attempt, done, succeeded};
+use crate::engine::perform::context::Context;
+use crate::engine::perform::conversation::Conversation;
 use crate::engine::perform::find::{Effort, Filtered, Found, Marks};
 use crate::provision::guard::Cleared;
 use crate::provision::outcome::{Failure, FailureClass, Outcome};
-use crate::scim::decode::{Resource, fold};
+use crate::scim::decode::Resource;
 
 impl Attempt<'_> {
     /// Carries out a rename.
@@ -26,24 +30,31 @@ impl Attempt<'_> {
     /// The target makes a new account for the new userName and invalidates the old one.
     async fn rename_replacing(&mut self, cleared: &Cleared<'_>) -> Outcome {
         // The new name must be free, or the account that has it would be taken for ours.
-        match self.bearers_of_new_name().await {
+        let bearers = match self.bearers_of_new_name().await {
             Err(outcome) => return outcome,
-            Ok(others) => {
-                if let Some(other) = others.iter().find(|hit| !self.bears_our_id(hit)) {
-                    return self.conflict(&format!("account {} has the new userName already", other.id));
+            Ok(bearers) => bearers,
+        };
+        if let Some(other) = bearers.iter().find(|hit| !self.bears_our_id(hit)) {
+            return self.conflict(&format!("account {} has the new userName already", other.id));
+        }
+        if bearers.is_empty() {
+            // The old account need not show the new value: it is not read back, the replacement is looked for.
+            match self.send_once(cleared).await {
+                Ok(()) => {}
+                // A 5xx may come after the commit, and the old id is of no use then.
+                Err(Outcome::Retry { failure, .. }) if failure.class == FailureClass::Server => {
+                    return self.unknown(failure);
                 }
+                Err(outcome) => return outcome,
             }
         }
-        // The old account need not show the new value: it is not read back, the replacement is looked for.
-        if let Err(outcome) = self.send_once(cleared).await {
-            return outcome;
-        }
         let failure = self.doubt("the account with the new userName is not to be seen yet");
-        self.after_replacement(failure).await
+        self.after_replacement(failure, None).await
     }
 
-    /// Looks for the replacement; `failure` is what is said if there is none (yet).
-    pub async fn after_replacement(&mut self, failure: Failure) -> Outcome {
+    /// Looks for the replacement; `failure` is what is said if there is none (yet). If it is not certain that the name was free
+    /// before, `since` is the intent's time: an account that does not bear our externalId must not be older.
+    pub async fn after_replacement(&mut self, failure: Failure, since: Option<Timestamp>) -> Outcome {
         let Ok(old) = self.remote_id() else { return self.unknown(failure) };
         let hits = match self.bearers_of_new_name().await {
             Ok(hits) => hits,
@@ -52,7 +63,7 @@ impl Attempt<'_> {
         let replacement = match hits.as_slice() {
             [] => match self.talk.get(old).await {
                 // The account kept its id after all.
-                Ok(Some(account)) if self.has_new_name(&account) => {
+                Ok(Some(account)) if self.bears_sent_name(&account) => {
                     return succeeded(Some(old.to_owned()), "the account kept its id");
                 }
                 Ok(_) => return self.unknown(failure),
@@ -63,6 +74,14 @@ impl Attempt<'_> {
         };
         if replacement.id == old {
             return succeeded(Some(old.to_owned()), "the account kept its id");
+        }
+        let young =
+            |since: Timestamp| replacement.created.is_some_and(|created| created >= since.minus(CLOCK_SKEW_MAX));
+        if !self.bears_our_id(replacement) && since.is_some_and(|since| !young(since)) {
+            return self.conflict(&format!(
+                "account {} has the new userName, but may have had it before the rename",
+                replacement.id
+            ));
         }
         match self.other_owner(&replacement.id).await {
             Err(outcome) => outcome,
@@ -107,8 +126,13 @@ impl Attempt<'_> {
             Err(failure) => Err(self.again(failure)),
         }
     }
+}
 
-    fn has_new_name(&self, account: &Resource) -> bool {
-        account.user_name.as_deref().is_some_and(|name| fold(name) == fold(&self.sent_user_name()))
-    }
+/// Whether an account that a rename replaced is gone or inactive: asked until it is, then it is no longer *retired*.
+///
+/// # Errors
+/// A [`Failure`] if the target does not tell.
+pub async fn is_retired(cx: Context<'_>, remote_id: &str) -> Result<bool, Failure> {
+    let account = Conversation::new(cx).get(remote_id).await?;
+    Ok(account.is_none_or(|account| account.active == Some(false)))
 }

@@ -57,19 +57,19 @@ impl Throttle {
 
     /// Waits until one request may go out.
     pub async fn acquire(&self) {
-        let Some(wait) = self.take() else { return };
+        let wait = self.reserve(Instant::now());
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
     }
 
-    fn take(&self) -> Option<Duration> {
-        let mut bucket = self.lock()?;
-        let now = Instant::now();
-        let earned = now.duration_since(bucket.filled_at).as_secs_f64() * bucket.rate;
+    /// Takes the next free place at `now` and says how long it is until then.
+    pub fn reserve(&self, now: Instant) -> Duration {
+        let Some(mut bucket) = self.lock() else { return Duration::ZERO };
+        let earned = now.saturating_duration_since(bucket.filled_at).as_secs_f64() * bucket.rate;
         bucket.tokens = (bucket.tokens + earned).min(BURST.min(bucket.rate * 2.0).max(1.0)) - 1.0;
         bucket.filled_at = now;
-        Some(Duration::from_secs_f64((-bucket.tokens / bucket.rate).max(0.0)))
+        Duration::from_secs_f64((-bucket.tokens / bucket.rate).max(0.0))
     }
 
     /// A request went well: the rate rises by one request a second every second.

@@ -111,7 +111,7 @@ impl Attempt<'_> {
 
     async fn verify_replacement(&mut self) -> Outcome {
         let failure = self.doubt("the account with the new userName is not to be seen");
-        let outcome = self.after_replacement(failure.clone()).await;
+        let outcome = self.after_replacement(failure.clone(), Some(self.since())).await;
         let waited = self.now().millis_since(self.since());
         match outcome {
             // Not there after all this time: the request never arrived.

@@ -6,6 +6,7 @@ use crate::connector::app::{AppSpec, LeavingPolicy};
 use crate::digest::{Digest, Hasher};
 use crate::directory::assignment::Assignment;
 use crate::directory::change::Cause;
+use crate::directory::user::Standing;
 use crate::id::InstanceId;
 use crate::provision::account::{Presence, external_id};
 use crate::provision::desired::Desired;
@@ -83,6 +84,8 @@ impl Judged {
     fn ask(&mut self, app: &AppSpec, rules: &Rules) {
         self.roles = match rules.roles(&self.row.user) {
             Ok(roles) => roles,
+            // Whoever is not active leaves whatever the conditions say: no rule may keep a leaver's account.
+            Err(_) if self.row.user.effective_standing() != Standing::Active => self.row.user.roles.clone(),
             Err(fault) => return self.fail(&fault),
         };
         let assignment = app.app.assign.assign(&app.name, &self.row.user, &self.roles);

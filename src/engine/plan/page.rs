@@ -12,7 +12,7 @@ use crate::provision::account::{Account, MuteReason, Presence};
 use crate::provision::desired::Desired;
 use crate::provision::diff::{self, Draft, Pair};
 use crate::provision::event::StatusKind;
-use crate::provision::guard::finding::Finding;
+use crate::provision::guard::finding::{Finding, FindingKind};
 use crate::provision::guard::{admission, checks};
 use crate::provision::leaving::Access;
 use crate::provision::operation::{Kind, Operation};
@@ -130,6 +130,10 @@ fn admit(
             operation: &operation,
             name_owner: name_owner(input, judged),
         }));
+    }
+    // A rule ran, and still he leaves: `in_scope` said so.
+    if operation.kind.is_leaving() && judged.evaluated && judged.fault.is_none() {
+        findings.push(Finding::new(FindingKind::OutOfScope, ""));
     }
     admission::apply_policy(input.app, &mut findings);
     let verdict = admission::verdict(&findings);

@@ -85,6 +85,11 @@ fn exempt(planned: &Planned, class: &Class) -> bool {
     }
 }
 
+/// Whether state or assignment makes the user leave: no broken rule can be the reason.
+fn leaves_without_a_rule(planned: &Planned) -> bool {
+    planned.operation.kind.is_leaving() && !planned.findings.iter().any(|each| each.kind == FindingKind::OutOfScope)
+}
+
 /// Lays the plan's findings over a page: operations of held classes, and all but leavers after too many rule errors, wait.
 /// Returns each operation's held class, in the page's order.
 pub fn hold(page: &mut PlanPage, held: &BTreeMap<Class, Finding>, rule_errors: Option<&Finding>) -> Vec<Option<Class>> {
@@ -95,7 +100,7 @@ pub fn hold(page: &mut PlanPage, held: &BTreeMap<Class, Finding>, rule_errors: O
                 return None;
             }
             if let Some(finding) = rule_errors
-                && !planned.operation.kind.is_leaving()
+                && !leaves_without_a_rule(planned)
             {
                 planned.findings.push(finding.clone());
                 planned.verdict = Verdict::Pending;

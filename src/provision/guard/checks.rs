@@ -60,7 +60,8 @@ fn required_missing(subject: Subject<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(FindingKind::RequiredMissing, path.clone()));
         }
     }
-    if desired.user_name().is_none_or(str::is_empty) && !subject.app.connector.attributes.contains_key("userName") {
+    let said_already = subject.app.connector.rule("userName").is_some_and(|rule| rule.required);
+    if desired.user_name().is_none_or(str::is_empty) && !said_already {
         findings.push(Finding::new(FindingKind::RequiredMissing, "userName"));
     }
 }
@@ -111,7 +112,11 @@ fn unsupported_attribute(subject: Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn duplicate_user_name(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    // Of several users who want the name of one account that is not ours, none may have it.
+    let adopts = subject.operation.kind == Kind::Link
+        && matches!(subject.account.observation, crate::provision::account::Observation::ThirdParty { .. });
     let takes_name = subject.operation.kind == Kind::Create
+        || adopts
         || subject.operation.changes.iter().any(|change| change.path == "userName" && change.old.is_some());
     if let Some(owner) = subject.name_owner.filter(|owner| *owner != subject.user.id && takes_name) {
         let name = subject.desired.and_then(Desired::user_name).unwrap_or_default();

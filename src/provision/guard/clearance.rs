@@ -94,10 +94,10 @@ pub fn clear<'a>(
 fn owned(operation: &Operation, account: &Account) -> Result<(), Void> {
     let stale = |why: &str| Err(Void::Stale(why.to_owned()));
     match operation.kind {
+        _ if account.presence == Presence::Unlinked => stale("the account is disassociated"),
         Kind::Create if account.is_ours() => stale("the ledger has an account already"),
         Kind::Link if account.is_ours() => stale("the ledger has an account already"),
         Kind::Create | Kind::Link => Ok(()),
-        _ if account.presence == Presence::Unlinked => stale("the account is disassociated"),
         _ if !account.is_ours() || account.remote_id != operation.remote_id => {
             stale("the account is not in the ledger")
         }

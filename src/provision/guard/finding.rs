@@ -70,6 +70,8 @@ pub enum FindingKind {
     BlastRadius,
     /// A manager has no account yet.
     Deferred,
+    /// The rule's `in_scope`, not the user's state or assignment, makes him leave.
+    OutOfScope,
 }
 
 impl FindingKind {
@@ -97,7 +99,17 @@ impl FindingKind {
             | Self::UnlistedAppRole
             | Self::RuleError
             | Self::DeleteAdopted => Severity::Refuse,
-            Self::Rehire | Self::Rename | Self::Deferred => Severity::Clear,
+            Self::Rehire | Self::Rename | Self::Deferred | Self::OutOfScope => Severity::Clear,
+        }
+    }
+
+    /// What no policy may go below: a fault has no payload that could be sent, and another user's account is never taken
+    /// without a person's consent.
+    pub fn least_severity(self) -> Severity {
+        match self {
+            Self::RuleError | Self::UnlistedAppRole => Severity::Refuse,
+            Self::OwnedByOther | Self::RuleErrors | Self::BlastRadius => Severity::Hold,
+            _ => Severity::Clear,
         }
     }
 
@@ -139,6 +151,7 @@ impl FindingKind {
             Self::ApprovalRequired => "this kind of operation needs an approval",
             Self::BlastRadius => "more than the blast radius allows",
             Self::Deferred => "a reference waits for its account",
+            Self::OutOfScope => "the rule's in_scope says no",
         }
     }
 
@@ -170,7 +183,7 @@ impl FindingKind {
             Self::NoLookup => "make the target searchable, or approve to create without looking first",
             Self::ApprovalRequired => "approve or reject it",
             Self::BlastRadius => "look at what caused it, then approve the batch or reject it",
-            Self::Rehire | Self::Rename | Self::Deferred => "nothing",
+            Self::Rehire | Self::Rename | Self::Deferred | Self::OutOfScope => "nothing",
         }
     }
 }

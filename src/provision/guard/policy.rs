@@ -81,9 +81,10 @@ impl Default for BlastRadius {
 }
 
 impl GuardPolicy {
-    /// The severity of a finding under this policy.
+    /// The severity of a finding under this policy: never below what no policy may lift ([`FindingKind::least_severity`]).
     pub fn severity(&self, kind: FindingKind) -> Severity {
-        self.findings.get(&kind).copied().unwrap_or_else(|| kind.default_severity())
+        let said = self.findings.get(&kind).copied().unwrap_or_else(|| kind.default_severity());
+        said.max(kind.least_severity())
     }
 }
 

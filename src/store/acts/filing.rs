@@ -28,6 +28,14 @@ enum Open {
     InFlight,
 }
 
+/// How a pair without an operation stands.
+#[derive(Clone, Copy)]
+struct Rest<'a> {
+    basis: Option<crate::digest::Digest>,
+    kept: bool,
+    released: Option<&'a Vec<String>>,
+}
+
 /// The page's surroundings.
 struct Filing<'a> {
     summary: &'a PlanSummary,
@@ -262,21 +270,22 @@ impl Filing<'_> {
                 at_rest.remove(&skipped.user);
             }
         }
+        let released: BTreeMap<UserId, &Vec<String>> =
+            page.released.iter().map(|(user, paths)| (*user, paths)).collect();
         let bases: BTreeMap<UserId, _> = page.quiet.iter().copied().collect();
         let kept: BTreeSet<UserId> = page.kept.iter().copied().collect();
         for user in at_rest {
-            self.rest(tx, user, bases.get(&user).copied(), kept.contains(&user))?;
+            let rest = Rest {
+                basis: bases.get(&user).copied(),
+                kept: kept.contains(&user),
+                released: released.get(&user).copied(),
+            };
+            self.rest(tx, user, rest)?;
         }
         Ok(())
     }
 
-    fn rest(
-        &mut self,
-        tx: &mut Group<'_>,
-        user: UserId,
-        basis: Option<crate::digest::Digest>,
-        kept: bool,
-    ) -> StoreResult<()> {
+    fn rest(&mut self, tx: &mut Group<'_>, user: UserId, rest: Rest<'_>) -> StoreResult<()> {
         if directory::user(tx, user)?.is_none_or(|user| user.changed_at > self.as_of) {
             return Ok(());
         }
@@ -289,12 +298,15 @@ impl Filing<'_> {
             Open::Superseded(_) => draft.close(),
             Open::None => {}
         }
-        if basis.is_some() {
-            draft.account.basis = basis;
+        if rest.basis.is_some() {
+            draft.account.basis = rest.basis;
         }
-        match (kept, draft.account.presence) {
+        for path in rest.released.into_iter().flatten() {
+            draft.account.pushed.remove(path);
+        }
+        match (rest.kept, draft.account.presence) {
             (true, Presence::Active) => draft.account.presence = Presence::Kept,
-            (false, Presence::Kept) if basis.is_some() => draft.account.presence = Presence::Active,
+            (false, Presence::Kept) if rest.basis.is_some() => draft.account.presence = Presence::Active,
             _ => {}
         }
         draft.save(tx)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::clock::Timestamp;
+use crate::digest::Digest;
 use crate::id::{AppName, UserId};
 use crate::provision::account::{Account, Mute, MuteReason, Observation, Origin, Presence, Retired};
 use crate::provision::entry::Fact;
@@ -171,9 +172,10 @@ fn succeeded(tx: &mut Group<'_>, life: &mut Life, done: Done, at: Timestamp) -> 
     if moved { dependents(tx, life, &app, at) } else { Ok(()) }
 }
 
-/// Whether more may follow for the pair: after a link its differences, after a rename its other attributes.
+/// Whether more may follow for the pair: after a link its differences, after a rename its other attributes. The planner says so by
+/// leaving the basis open.
 fn follow_up(life: &Life) -> bool {
-    matches!(life.event.operation.kind, Kind::Link | Kind::Rename)
+    life.event.basis == Digest::default()
 }
 
 /// The account after a success.
@@ -183,6 +185,8 @@ fn apply(account: &mut Account, life: &Life, done: Done, at: Timestamp) {
     let old_name = account.user_name().unwrap_or_default().to_owned();
     account.mute = None;
     account.note = done.note;
+    // What we wrote is ours from now on.
+    account.found.retain(|path| !operation.changes.iter().any(|change| change.path == *path));
     if let Some(remote_id) = done.remote_id {
         account.remote_id = Some(remote_id);
     }
@@ -190,11 +194,13 @@ fn apply(account: &mut Account, life: &Life, done: Done, at: Timestamp) {
         Kind::Link => {
             account.presence = if done.found_active { Presence::Active } else { Presence::Deactivated };
             account.origin = Some(operation.origin.unwrap_or(Origin::Adopted));
+            account.found = done.found.keys().cloned().collect();
             account.pushed = done.found;
             account.deactivated_at = (!done.found_active).then_some(at);
             account.observation = Observation::Unknown;
         }
         Kind::Create => {
+            account.found.clear();
             account.presence = Presence::Active;
             account.origin = Some(Origin::Created);
             account.pushed = pushed;
@@ -222,6 +228,7 @@ fn apply(account: &mut Account, life: &Life, done: Done, at: Timestamp) {
         }
         Kind::Delete => {
             account.pushed.clear();
+            account.found.clear();
             account.presence = Presence::Deleted;
             account.origin = None;
             account.remote_id = None;
@@ -250,6 +257,7 @@ fn take_over(tx: &mut Group<'_>, app: &AppName, remote_id: &str, user: UserId, a
     draft.account.origin = None;
     draft.account.remote_id = None;
     draft.account.pushed.clear();
+    draft.account.found.clear();
     draft.account.basis = None;
     draft.account.note = "the account was handed over to another user".to_owned();
     draft.save(tx)

@@ -1,19 +1,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use usher::clock::{Clock, ManualClock, Timestamp};
+use usher::clock::{ManualClock, Timestamp};
+use usher::directory::change::StagedRow;
 use usher::directory::source::{Missing, Source};
 use usher::directory::user::{Standing, User};
 use usher::directory::value::Value;
 use usher::directory::{Cause, SourceRow};
 use usher::engine::intake::{self, ImportReport, Intake, IntakeError, Progress, compare::compare, guard};
 use usher::entropy::SeededEntropy;
-use usher::id::{Name, OperatorId, UserId};
+use usher::id::{ImportId, Name, OperatorId, UserId};
 use usher::store::Store;
-use usher::store::query::{ImportState, Preview, Urgency};
+use usher::store::query::{Import, ImportState, Preview, Urgency};
 
-use super::shelf::MemoryStore;
 use super::{read_text, source};
+use usher::store::memory::MemoryStore;
 
 // --- pure -----------------------------------------------------------------------------------------------------------------------------
 
@@ -62,6 +63,16 @@ fn a_changed_row_is_reduced_to_what_differs_and_losses_are_named() {
     assert_eq!(difference.row.attributes.keys().collect::<Vec<_>>(), ["title"]);
     assert_eq!(difference.row.groups, None);
     assert_eq!((difference.lost, difference.emptied), (vec!["role:dev".to_owned()], vec!["title".to_owned()]));
+}
+
+#[test]
+fn a_delta_with_some_group_entries_says_nothing_about_the_other_groups() {
+    let user = User { groups: ["blue", "green", "red"].map(str::to_owned).into(), ..someone() };
+    let known = BTreeSet::from(["green".to_owned(), "yellow".to_owned()]);
+    let groups = Some(BTreeSet::from(["yellow".to_owned()]));
+    let mut row = SourceRow { key: "1".to_owned(), groups, ..SourceRow::default() };
+    intake::compare::keep_other_groups(&user, &mut row, &known);
+    assert_eq!(row.groups.unwrap().into_iter().collect::<Vec<_>>(), ["blue", "red", "yellow"]);
 }
 
 #[test]
@@ -155,6 +166,31 @@ impl House {
         let text = format!("{COLUMNS}\n{}\n", rows.join("\n"));
         let read = read_text(&self.source, "p.csv", &text, full).unwrap();
         self.with(async |cx| intake::import(cx, &self.source, read, full, accept).await.unwrap())
+    }
+
+    /// A generation of `count` users that was committed, and no row of it applied.
+    fn leave_committed(&self, count: usize) -> ImportId {
+        self.with(async |cx| {
+            let at = cx.clock.now();
+            let import = Import {
+                id: ImportId::mint(at, cx.entropy),
+                source: self.source.name.clone(),
+                full: false,
+                files: Vec::new(),
+                operator: cx.operator,
+                at,
+                state: ImportState::Staging,
+                rows: count as u64,
+                staged: 0,
+                preview: Preview::default(),
+            };
+            let row = |key: usize| SourceRow { key: key.to_string(), ..SourceRow::default() };
+            let rows = (0..count).map(|key| StagedRow { user: UserId::mint(at, cx.entropy), row: row(key) }).collect();
+            cx.store.open_import(import.clone()).await.unwrap();
+            cx.store.stage_import(import.id, 0, rows).await.unwrap();
+            cx.store.close_import(import.id, Preview::default(), Vec::new(), at).await.unwrap();
+            import.id
+        })
     }
 
     fn user(&self, key: &str) -> Option<User> {
@@ -336,53 +372,31 @@ fn a_user_whose_row_is_bad_is_left_as_he_is() {
 #[test]
 fn an_import_that_a_crash_interrupted_is_finished() {
     let house = House::new();
-    let text = format!("{COLUMNS}\n{}\n", people(0..600).join("\n"));
-    let read = read_text(&house.source, "p.csv", &text, true).unwrap();
-    // The future is dropped in the middle of applying: what a crash leaves behind.
-    house.with(async |cx| {
-        let mut import = std::pin::pin!(intake::import(cx, &house.source, read, true, None));
-        loop {
-            let half = house.told.lock().unwrap().iter().any(|progress| progress.step == intake::Step::Apply);
-            if half {
-                break;
-            }
-            let once = std::future::poll_fn(|task| std::task::Poll::Ready(import.as_mut().poll(task))).await;
-            if once.is_ready() {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-    });
-    let finished = house.with(async |cx| intake::resume(cx).await.unwrap());
-    assert_eq!(finished.len(), 1, "it was committed and half applied");
+    let committed = house.leave_committed(600);
+    let app = vec![app()];
+    let done = house.with(async |cx| cx.store.apply_import(committed, app, 500, cx.clock.now()).await.unwrap());
+    assert!(!done && house.user("599").is_none());
+    assert_eq!(house.with(async |cx| intake::resume(cx).await.unwrap()), [committed]);
     assert_eq!(house.standing("599"), Standing::Active);
-    let imports = house.runtime.block_on(house.store.imports(10)).unwrap();
-    assert!(imports.iter().all(|import| import.state == ImportState::Applied), "{imports:?}");
+    assert_eq!(house.with(async |cx| intake::resume(cx).await.unwrap()), []);
+}
+
+#[test]
+fn what_an_import_reported_survives_a_crash() {
+    let mut house = House::new();
+    house.import(&people(0..50), true, None);
+    let parked = house.import(&people(20..50), true, None);
+    house.store = house.store.crash();
+    assert_eq!(house.with(async |cx| intake::resume(cx).await.unwrap()), []);
+    assert_eq!(house.standing("0"), Standing::Active);
+    house.with(async |cx| intake::apply_parked(cx, parked.import, None).await.unwrap());
+    assert_eq!(house.standing("0"), Standing::Suspended);
 }
 
 #[test]
 fn a_committed_import_is_finished_before_the_next_is_compared() {
     let house = House::new();
-    house.with(async |cx| {
-        let id = usher::id::ImportId::mint(cx.clock.now(), cx.entropy);
-        let import = usher::store::query::Import {
-            id,
-            source: house.source.name.clone(),
-            full: false,
-            files: Vec::new(),
-            operator: cx.operator,
-            at: cx.clock.now(),
-            state: ImportState::Staging,
-            rows: 1,
-            staged: 0,
-            preview: Preview::default(),
-        };
-        let row = SourceRow { key: "0".to_owned(), ..SourceRow::default() };
-        let staged = usher::directory::change::StagedRow { user: UserId::mint(cx.clock.now(), cx.entropy), row };
-        cx.store.open_import(import).await.unwrap();
-        cx.store.stage_import(id, 0, vec![staged]).await.unwrap();
-        cx.store.close_import(id, Preview::default(), Vec::new(), cx.clock.now()).await.unwrap();
-    });
+    house.leave_committed(1);
     let report = house.import(&people(0..1), false, None);
     assert_eq!((report.preview.added, report.preview.changed), (0, 1));
 }

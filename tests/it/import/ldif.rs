@@ -65,6 +65,13 @@ fn a_delta_without_group_entries_leaves_groups_as_they_are_and_a_full_one_is_ref
 }
 
 #[test]
+fn a_delta_with_group_entries_says_which_groups_it_speaks_of() {
+    let delta = read_text(&directory(), "d.ldif", PEOPLE, false).unwrap();
+    assert_eq!(delta.known_groups.unwrap().into_iter().collect::<Vec<_>>(), ["admins", "makers"]);
+    assert_eq!(read_text(&directory(), "d.ldif", PEOPLE, true).unwrap().known_groups, None);
+}
+
+#[test]
 fn a_manager_who_is_not_in_a_delta_stays() {
     let text = "dn: cn=x,dc=a\nuid: x\nmanager: cn=boss,dc=a\n";
     let read = read_text(&directory(), "d.ldif", text, false).unwrap();

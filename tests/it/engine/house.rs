@@ -1,0 +1,214 @@
+//! A whole house for one test: everything but the command line.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use usher::access::{Actor, FourEyes, Operator, Role};
+use usher::clock::{Clock, ManualClock, Span, Timestamp};
+use usher::connector::{AppSpec, Bundle, Connector};
+use usher::directory::source::{Missing, Source, SourceTarget};
+use usher::engine::answer::{PlanFile, SyncAnswer};
+use usher::engine::command::{Edit, UserRef};
+use usher::engine::context::Unwatched;
+use usher::engine::{Answer, Command, Connect, Engine, EngineError, Parts};
+use usher::entropy::SeededEntropy;
+use usher::id::{AppName, InstanceId, OperatorId, SourceName};
+use usher::provision::event::{Event, StatusKind};
+use usher::sandbox::{Sandbox, Settings};
+use usher::scim::{HttpTarget, Target};
+use usher::secret::Secret;
+use usher::store::Store;
+use usher::store::act::Identity;
+use usher::store::memory::MemoryStore;
+
+pub(super) const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
+const TOKEN: &str = "house-token";
+
+struct Key;
+
+impl Connect for Key {
+    fn connect(&self, app: &AppSpec) -> Result<Arc<dyn Target>, String> {
+        Ok(Arc::new(HttpTarget::new(app, Secret::new(TOKEN)).map_err(|error| error.to_string())?))
+    }
+}
+
+/// Everything one test needs.
+pub(super) struct House {
+    pub(super) engine: Arc<Engine>,
+    clock: Arc<ManualClock>,
+    pub(super) sandbox: Sandbox,
+    pub(super) actor: Actor,
+    base_url: String,
+    dir: tempfile::TempDir,
+}
+
+/// What differs between tests.
+pub(super) struct Plan<'a> {
+    pub(super) connector: &'a str,
+    pub(super) rules: &'a str,
+    pub(super) app: &'a str,
+    pub(super) seeds: Vec<serde_json::Value>,
+    pub(super) four_eyes: FourEyes,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self {
+            connector: "generic-scim2",
+            rules: "fn account(user) { #{ userName: user.email, name: #{ givenName: user.given_name, familyName: user.family_name }, \
+                    displayName: user.display_name, title: user.title } }",
+            app: "[assign]\nroles = [\"staff\"]\n",
+            seeds: Vec::new(),
+            four_eyes: FourEyes::Record,
+        }
+    }
+}
+
+impl House {
+    pub(super) async fn build(plan: Plan<'_>) -> Self {
+        let clock = Arc::new(ManualClock::at(NOON));
+        let text = usher::connector::builtin()
+            .into_iter()
+            .find(|(file, _)| file.trim_end_matches(".toml") == plan.connector)
+            .unwrap()
+            .1;
+        let connector = Connector::parse(&PathBuf::from("connector.toml"), text).unwrap();
+        let mut settings = Settings::new(clock.clone() as Arc<dyn Clock>);
+        settings.token = Some(Secret::new(TOKEN));
+        settings.seed = usher::sandbox::Seed::Accounts(plan.seeds.clone());
+        let sandbox = Sandbox::new(connector, settings).unwrap();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}{}", listener.local_addr().unwrap(), usher::sandbox::BASE_PATH);
+        let serving = sandbox.clone();
+        tokio::spawn(async move { serving.serve(listener, std::future::pending()).await });
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let instance = InstanceId::mint(NOON, &*entropy);
+        store.found(Identity { instance, created_at: NOON, four_eyes: plan.four_eyes }).await.unwrap();
+        let operator = OperatorId::mint(NOON, &*entropy);
+        let admin = Operator {
+            id: operator,
+            name: "admin".into(),
+            role: Role::Admin,
+            os_account: Some("tester".into()),
+            user: None,
+            disabled: false,
+            since: NOON,
+        };
+        store.put_operator(admin, operator, NOON).await.unwrap();
+        let parts = Parts { store, clock: clock.clone(), entropy, connect: Arc::new(Key) };
+        let engine = Engine::open(parts).await.unwrap();
+        let actor = engine.actor("tester", None).await.unwrap();
+        let house = Self { engine, clock, sandbox, actor, base_url, dir: tempfile::tempdir().unwrap() };
+        house.apply(&plan).await;
+        house
+    }
+
+    /// Applies `plan`'s app and rules as the next revision.
+    pub(super) async fn apply(&self, plan: &Plan<'_>) {
+        let bundle = self.bundle(plan);
+        let base = self.engine.store().active_revision().await.unwrap().map(|revision| revision.number);
+        self.ask(Command::Apply { bundle, base, comment: "test".into(), dry_run: false }).await.unwrap();
+    }
+
+    pub(super) fn bundle(&self, plan: &Plan<'_>) -> Bundle {
+        let mut files = BTreeMap::new();
+        for (file, text) in usher::connector::builtin() {
+            files.insert(format!("connectors/{file}"), text.to_owned());
+        }
+        let (top, tables) = match plan.app.find('[') {
+            Some(at) => plan.app.split_at(at),
+            None => (plan.app, ""),
+        };
+        let head = format!(
+            "connector = \"{}\"\nbase_url = \"{}\"\ncredential = \"env:UNUSED\"\nrules = \"rules.rhai\"\n",
+            plan.connector, self.base_url
+        );
+        files.insert("apps/app.toml".into(), format!("{head}{top}{tables}"));
+        files.insert("rules/rules.rhai".into(), plan.rules.to_owned());
+        Bundle { files }
+    }
+
+    pub(super) async fn ask(&self, command: Command) -> Result<Answer, EngineError> {
+        self.engine.answer(&self.actor, command, &Unwatched).await
+    }
+
+    /// Imports CSV text whose columns are called like the attributes.
+    pub(super) async fn import(&self, csv: &str, full: bool) -> Result<Answer, EngineError> {
+        let file = self.dir.path().join("people.csv");
+        std::fs::write(&file, csv).unwrap();
+        let columns = csv.lines().next().unwrap().split(',').filter(|column| *column != "key");
+        let mapping = columns.map(|column| (SourceTarget::parse(column).unwrap(), vec![column.to_owned()])).collect();
+        let source = Source {
+            name: SourceName::new("hr").unwrap(),
+            key: "key".into(),
+            mapping,
+            separator: ';',
+            missing: Missing::Suspend,
+            group_members: Vec::new(),
+            multi_valued: Default::default(),
+            group_name: "cn".into(),
+            states: Source::default_states(),
+        };
+        self.ask(Command::Import { source, files: vec![file], full, accept_shrink: None }).await
+    }
+
+    pub(super) async fn sync(&self) -> SyncAnswer {
+        match self.ask(Command::Sync { app: None, plan: None, workspace: None }).await.unwrap() {
+            Answer::Synced(mut answers) => answers.remove(0),
+            other => panic!("expected a sync, got {other:?}"),
+        }
+    }
+
+    pub(super) async fn plan(&self) -> PlanFile {
+        match self.ask(Command::Plan { app: None, user: None, draft: None }).await.unwrap() {
+            Answer::Plan(plan) => plan,
+            other => panic!("expected a plan, got {other:?}"),
+        }
+    }
+
+    pub(super) async fn edit(&self, user: &str, edit: Edit) {
+        self.ask(Command::UserEdit { user: UserRef(user.into()), edit }).await.unwrap();
+    }
+
+    pub(super) async fn pending(&self) -> Vec<Event> {
+        match self.ask(Command::Approvals { app: None, limit: 1_000 }).await.unwrap() {
+            Answer::Approvals(events) => events,
+            other => panic!("expected approvals, got {other:?}"),
+        }
+    }
+
+    pub(super) async fn decide_all(&self, approve: bool) {
+        let events: Vec<_> = self.pending().await.iter().map(|event| event.id).collect();
+        let (batches, app) = (Vec::new(), None);
+        let command = Command::Decide { events, batches, all: false, app, approve, comment: "looked at".into() };
+        match self.ask(command).await.unwrap() {
+            Answer::Decided(answers) => assert!(answers.iter().all(|answer| answer.refused.is_none()), "{answers:?}"),
+            other => panic!("expected decisions, got {other:?}"),
+        }
+    }
+
+    pub(super) async fn ended(&self, status: StatusKind) -> u64 {
+        let counts = self.engine.store().counts(&AppName::new("app").unwrap()).await.unwrap();
+        counts.events.get(&status).copied().unwrap_or(0)
+    }
+
+    pub(super) fn advance(&self, span: Span) {
+        self.clock.advance(span);
+    }
+
+    /// userName → active, of every account at the target.
+    pub(super) fn accounts(&self) -> BTreeMap<String, bool> {
+        self.sandbox.accounts().into_iter().map(|account| (account.user_name, account.active)).collect()
+    }
+}
+
+/// `number` people as CSV.
+pub(super) fn people(number: usize) -> String {
+    let mut csv = String::from("key,email,given_name,family_name,display_name,title,roles\n");
+    for n in 0..number {
+        csv.push_str(&format!("k{n},p{n}@example.com,Given{n},Family{n},Given{n} Family{n},Title{n},staff\n"));
+    }
+    csv
+}

@@ -1,0 +1,6 @@
+//! The walk, in process: a memory store, a clock that stands still, a sandbox target on a real socket.
+
+mod approve;
+mod house;
+mod leave;
+mod walk;

@@ -1,0 +1,193 @@
+//! Starts SCIM servers that others wrote, each as a child process on a free port, and speaks to them over bare HTTP.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+
+/// The bearer token that both servers are started with.
+pub(crate) const TOKEN: &str = "peer-token";
+/// How long a server may take to start: a busy two-core machine needs a few seconds.
+const START_MAX: Duration = Duration::from_secs(60);
+/// How often another port is tried when one was taken between choosing and binding it.
+const PORT_TRIES: usize = 5;
+
+/// A running server; killed when dropped.
+pub(crate) struct Peer {
+    /// Where its SCIM endpoints are, without a trailing slash.
+    pub(crate) base_url: String,
+    /// The bearer token it demands.
+    pub(crate) token: &'static str,
+    /// The connector that describes it, below `tests/peers/connectors`.
+    pub(crate) connector: &'static str,
+    client: reqwest::Client,
+    child: Child,
+    /// What it was started with and what it printed: removed when all went well.
+    files: Vec<PathBuf>,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if !std::thread::panicking() {
+            // Files left behind are in nobody's way.
+            self.files.iter().for_each(|file| drop(fs::remove_file(file)));
+        }
+    }
+}
+
+/// A name for files of one peer that no other peer has, in this process or another.
+fn unique() -> String {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::SeqCst))
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where `.ci/run` installs the servers.
+fn installed() -> PathBuf {
+    repository().join("target/peers")
+}
+
+#[track_caller]
+fn demand(path: &Path, what: &str, how: &str) {
+    assert!(path.exists(), "{what} is not installed: {} is missing.\nRun `.ci/run peers`, or:\n{how}", path.display());
+}
+
+/// Starts PyPI's scim2-server.
+pub(crate) fn start_scim2_server() -> Peer {
+    let program = installed().join("venv/bin/scim2-server");
+    demand(
+        &program,
+        "scim2-server",
+        "  python3 -m venv target/peers/venv\n  target/peers/venv/bin/pip install -r tests/peers/scim2-server/requirements.txt",
+    );
+    for _ in 0..PORT_TRIES {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new(&program);
+        command.args(["--port", &port.to_string(), "--bearer-token", TOKEN]);
+        // It can't choose a port itself, so another process may be faster than it is.
+        if let Some(peer) = start(command, "scim2-server", "Serving SCIM on ") {
+            return peer;
+        }
+    }
+    panic!("scim2-server did not start on any of {PORT_TRIES} ports; see its logs in {}", installed().display());
+}
+
+/// Starts npm's scimmy with scimmy-routers on express.
+pub(crate) fn start_scimmy() -> Peer {
+    let folder = installed().join("scimmy");
+    demand(
+        &folder.join("node_modules/scimmy-routers"),
+        "scimmy",
+        "  mkdir -p target/peers/scimmy\n  cp tests/peers/scimmy/package*.json target/peers/scimmy/\n  (cd target/peers/scimmy && npm ci)",
+    );
+    // Beside its modules, which is where Node looks for them.
+    let script = folder.join(format!("server-{}.mjs", unique()));
+    fs::copy(repository().join("tests/peers/scimmy/server.mjs"), &script).unwrap();
+    let mut command = Command::new("node");
+    command.arg(&script).env("TOKEN", TOKEN).env("PORT", "0");
+    let peer = start(command, "scimmy", "listening on ");
+    let mut peer = peer.unwrap_or_else(|| panic!("scimmy did not start; see its log in {}", installed().display()));
+    peer.files.push(script);
+    peer
+}
+
+/// Starts `command` and waits until it prints `ready` and its base URL. `None` if it ends before that.
+fn start(mut command: Command, name: &'static str, ready: &str) -> Option<Peer> {
+    // Every test installs it; the first one wins.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let log = installed().join(format!("{name}-{}.log", unique()));
+    let errors = File::create(&log).unwrap();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    let (lines, printed) = mpsc::channel();
+    // Reads on for as long as the server lives, so that it never waits for a full pipe.
+    std::thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            // After the start nobody listens any more.
+            let _ = lines.send(line);
+        }
+    });
+    loop {
+        match printed.recv_timeout(START_MAX) {
+            Ok(line) => {
+                if let Some(base_url) = line.strip_prefix(ready) {
+                    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+                    let base_url = base_url.trim().trim_end_matches('/').to_owned();
+                    return Some(Peer { base_url, token: TOKEN, connector: name, client, child, files: vec![log] });
+                }
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let _ = child.wait();
+                return None;
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("{name} said nothing for {} s; see {}", START_MAX.as_secs(), log.display());
+            }
+        }
+    }
+}
+
+impl Peer {
+    /// Text of the connector that describes this server.
+    pub(crate) fn connector_text(&self) -> String {
+        let file = repository().join(format!("tests/peers/connectors/{}.toml", self.connector));
+        fs::read_to_string(file).unwrap()
+    }
+
+    /// Sends a request with the token; gives status and body as bytes.
+    pub(crate) async fn send(&self, method: reqwest::Method, path: &str, body: Option<&Json>) -> (u16, Vec<u8>) {
+        let mut request = self.client.request(method, format!("{}{path}", self.base_url)).bearer_auth(self.token);
+        if let Some(body) = body {
+            request = request.header("Content-Type", "application/scim+json").body(body.to_string());
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.bytes().await.unwrap().to_vec())
+    }
+
+    /// GET, as bytes: to see that an account was left as it was.
+    pub(crate) async fn raw(&self, path: &str) -> Vec<u8> {
+        let (status, body) = self.send(reqwest::Method::GET, path, None).await;
+        assert_eq!(status, 200, "GET {path}: {}", String::from_utf8_lossy(&body));
+        body
+    }
+
+    /// GET, as JSON.
+    pub(crate) async fn get(&self, path: &str) -> Json {
+        serde_json::from_slice(&self.raw(path).await).unwrap()
+    }
+
+    /// POST to `/Users` as some third party would; gives the id.
+    pub(crate) async fn seed(&self, user: &Json) -> String {
+        let (status, body) = self.send(reqwest::Method::POST, "/Users", Some(user)).await;
+        assert_eq!(status, 201, "POST /Users: {}", String::from_utf8_lossy(&body));
+        let created: Json = serde_json::from_slice(&body).unwrap();
+        created["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The users whose userName is exactly this.
+    pub(crate) async fn users_called(&self, user_name: &str) -> Vec<Json> {
+        let filter: String =
+            format!("userName eq \"{user_name}\"").bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let list = self.get(&format!("/Users?filter={filter}")).await;
+        list["Resources"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// How many users there are (`totalResults` of the list).
+    pub(crate) async fn count(&self) -> u64 {
+        self.get("/Users").await["totalResults"].as_u64().unwrap()
+    }
+}
