@@ -65,9 +65,8 @@ impl SledRows {
         let lock = files::lock(dir, &settings.command)?;
         files::remove_unfinished_snapshots(dir).map_err(files::naming(dir, "tidy up its directory"))?;
         let handle = open_handle(dir, settings)?;
-        if !there {
-            files::sync_created(dir).map_err(files::naming(dir, "make its directory durable"))?;
-        }
+        // Every time: a crash may have come between the first creation and this.
+        files::sync_created(dir).map_err(files::naming(dir, "make its directory durable"))?;
         let memory = Memory::open(dir)?;
         files::load_ballast(dir, settings.ballast_bytes);
         Ok(Self {
