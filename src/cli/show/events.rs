@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::cli::show::plan::{brief_deed, findings, reasons, remedies};
+use crate::cli::show::plan::{brief_deeds, findings, reasons, remedies};
 use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
@@ -19,15 +19,18 @@ pub(crate) fn approvals(style: &Style, events: &[Event]) -> String {
     if events.is_empty() {
         return "Nothing waits for a decision.\n".to_owned();
     }
-    let mut grid = Grid::new(style, &["Event!", "User~", "App!", "Would do", "Why it is held", "Waiting!"]);
+    let mut grid = Grid::new(style, &["Event!", "User, app~", "Would do, and why it is held"]);
     for event in events {
+        let operation = &event.operation;
+        let waiting = time::length(style.now.millis_since(event.waiting_since));
         grid.row([
             text(event.id.to_string()),
-            lines([event.operation.label.clone(), event.operation.user_name.clone()]),
-            text(event.app().as_str()),
-            brief_deed(&event.operation, true),
-            lines(findings(&event.findings)),
-            text(time::length(style.now.millis_since(event.waiting_since))),
+            lines([
+                operation.label.clone(),
+                operation.user_name.clone(),
+                format!("{}, waiting {waiting}", event.app()),
+            ]),
+            lines([brief_deeds(operation, true), findings(&event.findings)].concat()),
         ]);
     }
     let mut out = grid.finish();
@@ -74,7 +77,7 @@ pub(crate) fn history(style: &Style, events: &[Event], next: Option<EventId>) ->
             text(&event.operation.label),
             text(event.app().as_str()),
             text(event.shown()).tinted(tint(event.status.kind())),
-            brief_deed(&event.operation, false),
+            lines(brief_deeds(&event.operation, false)),
             lines(reason(style, event)),
         ]);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::cli::show::style::{Style, Tint};
-use crate::cli::show::table::{Field, Grid, lines, text};
+use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
 use crate::directory::value::Value;
 use crate::engine::answer::{AppPlan, PlanFile};
@@ -77,17 +77,21 @@ fn group(style: &Style, title: &str, tint: Tint, planned: &[&Planned], total: u6
     }
     let _ = writeln!(out, "\n{}", style.paint(tint, &format!("{title} ({total})")));
     let decided = planned.iter().any(|planned| planned.verdict != Verdict::Queued);
-    let last = if decided { "Why" } else { "Because" };
-    let mut grid = Grid::new(style, &["User~", "Account~", "Would do", last]);
+    let mut grid = if decided {
+        Grid::new(style, &["User~", "Would do, and why it does not"])
+    } else {
+        Grid::new(style, &["User~", "Account~", "Would do", "Because"])
+    };
     let shown = || planned.iter().take(style.rows_max);
     for planned in shown() {
         let operation = &planned.operation;
-        let (deeds, why) = if decided {
-            (spoken(operation), findings(&planned.findings))
+        if decided {
+            let said = [spoken(operation), findings(&planned.findings)].concat();
+            grid.row([lines([operation.label.clone(), operation.user_name.clone()]), lines(said)]);
         } else {
-            (noted(operation, &planned.findings), vec![operation.reason.clone()])
-        };
-        grid.row([text(&operation.label), text(&operation.user_name), lines(deeds), lines(why)]);
+            let deeds = lines(noted(operation, &planned.findings));
+            grid.row([text(&operation.label), text(&operation.user_name), deeds, text(&operation.reason)]);
+        }
     }
     out.push_str(&grid.finish());
     out.push_str(&remedies(style, shown().flat_map(|planned| &planned.findings)));
@@ -176,22 +180,17 @@ pub(crate) fn remedies<'a>(style: &Style, findings: impl Iterator<Item = &'a Fin
     kinds.into_iter().map(|kind| style.paint(Tint::Faint, &line(kind))).collect()
 }
 
-/// The values that tell most, beside name and address.
+/// How much it is, with the values that tell most.
 fn created(operation: &Operation) -> String {
-    let plain = ["userName", "displayName", "externalId", "emails", "schemas"];
-    let tells = |path: &str| !plain.contains(&path) && !path.starts_with("name.") && !path.starts_with("emails");
+    let tells = |path: &str| path == "roles" || path == "title" || path.ends_with(":department");
     let told: Vec<String> = operation
         .changes
         .iter()
         .filter(|change| tells(&change.path))
-        .filter_map(|change| Some(format!("{} {}", change.path, brief(change.new.as_ref()?))))
+        .filter_map(|change| Some(format!("{} {}", change.path.rsplit(':').next()?, brief(change.new.as_ref()?))))
         .collect();
-    let attributes = operation.changes.len();
-    match told.len() {
-        0 => format!("{attributes} attributes"),
-        1..=2 => format!("{} ({attributes} attributes)", told.join(", ")),
-        _ => format!("{}, {}, … ({attributes} attributes)", told[0], told[1]),
-    }
+    let attributes = format!("{} attributes", operation.changes.len());
+    if told.is_empty() { attributes } else { format!("{attributes}: {}", told.join(", ")) }
 }
 
 /// `title: Clerk → Manager`; `(none)` for no value.
@@ -282,12 +281,12 @@ fn tint(severity: Severity) -> Tint {
 }
 
 /// An operation in a few words, for lists of events.
-pub(crate) fn brief_deed(operation: &Operation, with_kind: bool) -> Field {
+pub(crate) fn brief_deeds(operation: &Operation, with_kind: bool) -> Vec<String> {
     let mut deeds = if with_kind { spoken(operation) } else { deeds(operation) };
     if deeds.len() > 3 {
         let rest = deeds.len() - 3;
         deeds.truncate(3);
         deeds.push(format!("… and {rest} more"));
     }
-    lines(deeds)
+    deeds
 }
