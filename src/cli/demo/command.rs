@@ -11,7 +11,7 @@ use crate::cli::demo::expect::Expectations;
 use crate::cli::demo::walk::Walk;
 use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
-use crate::cli::host::owner;
+use crate::cli::host::socket_settings;
 use crate::cli::serve;
 use crate::cli::show::{Style, Tint};
 use crate::server::socket::Socket;
@@ -79,7 +79,7 @@ async fn walk(door: &Door, company: &Company) -> anyhow::Result<Expectations> {
 /// Serves the workspace and the two targets until Ctrl-C.
 async fn keep_serving(door: &Door, company: &Company, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let workspace = &company.workspace;
-    let socket = Socket::bind(&workspace.socket_path(None), owner(workspace)).await?;
+    let socket = Socket::bind(&workspace.socket_path(None), socket_settings(workspace)).await?;
     let host = door.host().context("the walk holds the workspace")?;
     serve::run(host, socket, stop).await;
     say("\nStopped.\n")
