@@ -20,7 +20,7 @@ use crate::secret::Secret;
 /// and page limits. For trying things and for tests; it never stands in for the real target.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  usher sandbox --connector nulab-pass --port 8901\n  usher sandbox --connector generic-scim2 --seed 20 --token-file secrets/sandbox.token\n  usher sandbox --connector nullplatform --latency 50ms --fault 500:every=10\nThen, in an app file: base_url = \"http://127.0.0.1:8901/scim/v2\""
+    after_help = "Examples:\n  usher sandbox --connector nulab-pass --port 8901\n  usher sandbox --connector generic-scim2 --seed 20 --token-file secrets/sandbox.token\n  usher sandbox --connector nullplatform --latency 50ms --fault 503-after-commit:0.02\nThen, in an app file: base_url = \"http://127.0.0.1:8901/scim/v2\""
 )]
 pub(crate) struct Sandbox {
     /// A connector that ships with Usher, or a connector file
@@ -41,7 +41,7 @@ pub(crate) struct Sandbox {
     /// How long each answer takes
     #[arg(long, value_name = "20ms")]
     latency: Option<String>,
-    /// What goes wrong; several possible
+    /// What goes wrong and how often, KIND:SHARE[:METHOD], for example 503-after-commit:0.02 or timeout:0.01:POST; several possible
     #[arg(long, value_name = "FAULT")]
     fault: Vec<String>,
     /// Seed of ids and faults: the same seed, the same run

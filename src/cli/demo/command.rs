@@ -87,7 +87,11 @@ async fn keep_serving(door: &Door, company: &Company, stop: watch::Receiver<bool
 
 /// Commands for a second terminal.
 fn farewell(style: &Style, company: &Company) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "usher".to_owned());
+    // As it was called, if the shell found it; by its full path otherwise: the second terminal may stand elsewhere.
+    let called = std::env::args().next().unwrap_or_else(|| "usher".to_owned());
+    let found_by_path = !called.contains('/');
+    let full = || std::env::current_exe().map_or_else(|_| called.clone(), |path| path.display().to_string());
+    let program = if found_by_path { called.clone() } else { full() };
     let usher = format!("{program} --workspace {}", company.workspace.root.display());
     let mut out = format!("\n{}\n", style.paint(Tint::Strong, "Look around, in a second terminal:"));
     for command in [
