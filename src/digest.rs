@@ -10,6 +10,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
+    /// The first eight bytes as a number: for compact in-memory indexes, where a collision only costs a look.
+    pub fn short_number(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// The first twelve hexadecimal digits.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()

@@ -36,6 +36,16 @@ macro_rules! uuid_ids {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
             }
 
+            /// The id with this number: for examples and tests.
+            pub const fn of_number(number: u128) -> Self {
+                Self(Uuid::from_u128(number))
+            }
+
+            /// Reads the bare UUID, with or without prefix and hyphens; `None` if it is none.
+            pub fn lenient(text: &str) -> Option<Self> {
+                Uuid::try_parse(text.strip_prefix(concat!($prefix, "_")).unwrap_or(text)).ok().map(Self)
+            }
+
             /// The 16 bytes used in store keys.
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()

@@ -64,6 +64,17 @@ pub fn from_toml<T: DeserializeOwned>(file: &Path, source: &str) -> Result<T, Fi
     })
 }
 
+/// `value` as TOML.
+///
+/// # Panics
+/// If `value` has parts that TOML cannot say (null, maps without text keys): our file types have none.
+pub fn to_toml<T: serde::Serialize>(value: &T) -> String {
+    toml::to_string(value).expect("file types are plain TOML")
+}
+
+/// A value that remembers where it stood in its file, by byte offset.
+pub type Spanned<T> = toml::Spanned<T>;
+
 /// `text` with control, escape and bidirectional-override characters made visible, so that a name cannot drive a terminal or a log.
 pub fn printable(text: &str) -> String {
     text.chars()

@@ -57,11 +57,8 @@ impl Bundle {
     }
 
     /// Puts role definitions in as `roles.toml`.
-    ///
-    /// # Panics
-    /// Never: role definitions are plain strings.
     pub fn set_roles(&mut self, roles: &[RoleDefinition]) {
-        let text = toml::to_string(&Roles { roles: roles.to_vec() }).expect("role definitions are plain strings");
+        let text = crate::text::to_toml(&Roles { roles: roles.to_vec() });
         self.files.insert("roles.toml".to_owned(), text);
     }
 

@@ -124,7 +124,8 @@ impl<'a> Cycle<'a> {
                 position.ended = rows.len() < PAGE_PAIRS;
                 position.after = rows.last().map(|row| row.user.id).or(position.after);
                 // What made a pair dirty is its cause, also when a sweep comes by first: four eyes asks for it.
-                let causes = rows.iter().map(|row| row.mark.clone().unwrap_or_else(|| position.cause.clone())).collect();
+                let causes =
+                    rows.iter().map(|row| row.mark.clone().unwrap_or_else(|| position.cause.clone())).collect();
                 (rows, causes)
             }
             Scope::Users(users) => {

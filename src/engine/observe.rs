@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::clock::{Span, Timestamp};
 use crate::connector::capability::{FilterProbe, Learned};
+use crate::digest::Hasher;
 use crate::engine::active::ActiveApp;
 use crate::engine::answer::Progress;
 use crate::engine::context::{Engine, EngineError, Watcher};
@@ -204,8 +205,7 @@ impl<'a> Observer<'a> {
             }
         }
         for (name, user, _) in wanting {
-            let hash = blake3::hash(name.as_bytes());
-            let key = u64::from_le_bytes(hash.as_bytes()[..8].try_into().unwrap_or_default());
+            let key = Hasher::new().text(&name).finish().short_number();
             let first = *self.names.entry(key).or_insert(user);
             let others = owners.entry(name).or_default();
             others.extend([first, user]);

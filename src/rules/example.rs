@@ -52,7 +52,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Example {
     name: String,
-    user: BTreeMap<String, toml::Spanned<Value>>,
+    user: BTreeMap<String, crate::text::Spanned<Value>>,
     manager: Option<ExampleManager>,
     #[serde(default = "yes")]
     in_scope: bool,
@@ -176,7 +176,7 @@ fn read(file: &str, source: &str) -> Result<Vec<(Example, Made)>, FileError> {
 }
 
 fn make(file: &Path, source: &str, example: &Example) -> Result<Made, FileError> {
-    let id = UserId(uuid::Uuid::from_u128(1));
+    let id = UserId::of_number(1);
     let home = SourceName::new("example").map_err(|error| FileError::whole(file, error.to_string()))?;
     let mut user = User::new(id, home, "example".to_owned(), Timestamp::from_millis(0));
     let mut app_role = None;
@@ -200,7 +200,7 @@ fn make(file: &Path, source: &str, example: &Example) -> Result<Made, FileError>
         }
     }
     let manager = example.manager.as_ref().map(|manager| Manager {
-        user: UserId(uuid::Uuid::from_u128(2)),
+        user: UserId::of_number(2),
         label: manager.display_name.clone(),
         email: manager.email.clone(),
         remote_id: manager.remote_id.clone(),

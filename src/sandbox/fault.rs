@@ -1,5 +1,6 @@
 //! Faults that targets show in the wild (`reliability.md` section 3), injected by a seeded hash over the number of the request.
 
+use crate::digest::Hasher;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -203,8 +204,6 @@ impl Faults {
 
 /// A number from 0 to 1, drawn by hashing.
 fn chance(seed: u64, request: u64, rule: usize) -> f64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&seed.to_le_bytes()).update(&request.to_le_bytes()).update(&(rule as u64).to_le_bytes());
-    let [a, b, c, d, ..] = *hasher.finalize().as_bytes();
+    let [a, b, c, d, ..] = Hasher::new().number(seed).number(request).number(rule as u64).finish().0;
     f64::from(u32::from_le_bytes([a, b, c, d])) / (f64::from(u32::MAX) + 1.0)
 }

@@ -10,7 +10,7 @@ use crate::provision::account::Presence;
 use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::StatusKind;
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::kv::{self, Order, Pair, Rows, WriteBatch};
+use crate::store::kv::{self, Order, Overlay, Pair, Rows, WriteBatch};
 use crate::store::layout::{self, Key, VALUE_BYTES_MAX};
 use crate::store::query::Counts;
 use crate::store::record::{Row, StoredHead, encode, tidy_counts};
@@ -21,7 +21,7 @@ type Slot = Option<Vec<u8>>;
 /// Acts that are committed together.
 pub(crate) struct Group<'a> {
     base: &'a dyn Rows,
-    rows: BTreeMap<Vec<u8>, Slot>,
+    rows: Overlay,
     /// What the act that is running overwrote, to take it back.
     undo: Vec<(Vec<u8>, Option<Slot>)>,
     head: StoredHead,
@@ -46,39 +46,7 @@ impl Rows for Group<'_> {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>> {
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        let ours: Vec<_> =
-            self.rows.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to))).collect();
-        let below = self.base.scan(from, to, order, limit.saturating_add(ours.len()))?;
-        if ours.is_empty() {
-            return Ok(below);
-        }
-        // Below are enough rows even if every one of ours removes one of them.
-        let complete = below.len() < limit.saturating_add(ours.len());
-        let edge = below.last().map(|(key, _)| key.clone());
-        let mut merged: BTreeMap<Vec<u8>, Slot> = below.into_iter().map(|(key, value)| (key, Some(value))).collect();
-        for (key, slot) in ours {
-            let beyond = !complete
-                && edge.as_ref().is_some_and(|edge| match order {
-                    Order::Ascending => key > edge,
-                    Order::Descending => key < edge,
-                });
-            if !beyond {
-                merged.insert(key.clone(), slot.clone());
-            }
-        }
-        let present = merged.into_iter().filter_map(|(key, slot)| slot.map(|value| (key, value)));
-        Ok(match order {
-            Order::Ascending => present.take(limit).collect(),
-            Order::Descending => {
-                let mut all: Vec<Pair> = present.collect();
-                all.reverse();
-                all.truncate(limit);
-                all
-            }
-        })
+        kv::scan_over(&self.rows, |enough| self.base.scan(from, to, order, enough), (from, to), order, limit)
     }
 }
 

@@ -43,6 +43,56 @@ pub(crate) trait Kv: Rows {
     fn mend(&self);
 }
 
+/// Rows laid over others: what was written last wins, `None` hides what is below.
+pub(crate) type Overlay = std::collections::BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Scans `from <= key < to` of `overlay` over what is `below`.
+pub(crate) fn scan_over(
+    overlay: &Overlay,
+    below: impl FnOnce(usize) -> StoreResult<Vec<Pair>>,
+    (from, to): (&[u8], &[u8]),
+    order: Order,
+    limit: usize,
+) -> StoreResult<Vec<Pair>> {
+    use std::ops::Bound::{Excluded, Included};
+    if from >= to {
+        return Ok(Vec::new());
+    }
+    let range = || overlay.range::<[u8], _>((Included(from), Excluded(to)));
+    let ours = range().count();
+    let below = below(limit.saturating_add(ours))?;
+    if ours == 0 {
+        return Ok(below);
+    }
+    let mut merged = Vec::with_capacity(limit.min(below.len() + ours));
+    let mut below = below.into_iter().peekable();
+    let before = |a: &[u8], b: &[u8]| match order {
+        Order::Ascending => a < b,
+        Order::Descending => a > b,
+    };
+    let mut take = |key: &Vec<u8>, slot: &Option<Vec<u8>>| {
+        while merged.len() < limit
+            && let Some(pair) = below.next_if(|(lower, _)| before(lower, key))
+        {
+            merged.push(pair);
+        }
+        below.next_if(|(lower, _)| lower == key);
+        if let (Some(value), true) = (slot, merged.len() < limit) {
+            merged.push((key.clone(), value.clone()));
+        }
+        merged.len() < limit
+    };
+    let all = match order {
+        Order::Ascending => range().all(|(key, slot)| take(key, slot)),
+        Order::Descending => range().rev().all(|(key, slot)| take(key, slot)),
+    };
+    if all {
+        let room = limit - merged.len();
+        merged.extend(below.take(room));
+    }
+    Ok(merged)
+}
+
 /// A row of a known type.
 pub(crate) fn read<R: Row>(rows: &dyn Rows, key: &Key) -> StoreResult<Option<R>> {
     rows.get(&key.0)?.map(|bytes| decode(&bytes)).transpose()

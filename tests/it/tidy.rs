@@ -194,10 +194,10 @@ fn every_file_is_named_by_a_module() {
         reach(root, &mut reached);
     }
     let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
-    let orphans = everything().into_iter().filter(|source| {
-        let bench = source.path.strip_prefix("benches/").and_then(|name| name.strip_suffix(".rs"));
-        !reached.contains(&source.path) && !bench.is_some_and(|name| manifest.contains(&format!("name = \"{name}\"")))
-    });
+    for line in manifest.lines().filter_map(|line| line.strip_prefix("path = \"benches/")) {
+        reach(&format!("benches/{}", line.trim_end_matches('"')), &mut reached);
+    }
+    let orphans = everything().into_iter().filter(|source| !reached.contains(&source.path));
     let violations =
         orphans.map(|source| source.violation(0, "no `mod` names this file", "name it or delete it")).collect();
     must_be_clean("orphans", violations);
@@ -211,7 +211,12 @@ fn reach(path: &str, reached: &mut BTreeSet<String>) {
     let file = Path::new(path);
     let stem = file.file_stem().unwrap().to_str().unwrap();
     let parent = file.parent().unwrap();
-    let folder = if matches!(stem, "mod" | "lib" | "main") { parent.to_owned() } else { parent.join(stem) };
+    // A bench is a crate root, as `main` is.
+    let folder = if matches!(stem, "mod" | "lib" | "main") || parent == Path::new("benches") {
+        parent.to_owned()
+    } else {
+        parent.join(stem)
+    };
     for at in words(&code, "mod ") {
         let name = source::leading_word(&code[at + 4..]);
         if !code[at + 4 + name.len()..].starts_with(';') {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::connector::app::AppSpec;
@@ -88,7 +87,6 @@ impl<'a> Context<'a> {
     /// and hyphens do not matter.
     pub fn named_by(&self, external_id: &str) -> Option<UserId> {
         let (instance, user) = external_id.split_once(':')?;
-        let uuid = |text: &str, prefix: &str| Uuid::try_parse(text.strip_prefix(prefix).unwrap_or(text)).ok();
-        (uuid(instance, "ins_")? == self.instance.0).then(|| uuid(user, "usr_").map(UserId))?
+        (InstanceId::lenient(instance)? == self.instance).then(|| UserId::lenient(user))?
     }
 }

@@ -175,7 +175,7 @@ fn succeeded(tx: &mut Group<'_>, life: &mut Life, done: Done, at: Timestamp) -> 
 /// Whether more may follow for the pair: after a link its differences, after a rename its other attributes. The planner says so by
 /// leaving the basis open.
 fn follow_up(life: &Life) -> bool {
-    life.event.basis == Digest::default()
+    life.event.basis == Digest::default() || matches!(life.event.operation.kind, Kind::Link | Kind::Rename)
 }
 
 /// The account after a success.

@@ -109,12 +109,10 @@ pub(crate) fn lock(dir: &Path, command: &str) -> StoreResult<File> {
     let path = beside(dir, "lock");
     let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
     let mut file = open.map_err(naming(&path, "be locked"))?;
-    match file.try_lock() {
+    match patient_lock(&mut file) {
         Ok(()) => {}
         Err(fs::TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            drop(file.read_to_string(&mut holder));
-            let holder = crate::text::printable(holder.trim());
+            let holder = crate::text::printable(holder_of(&mut file).trim());
             return Err(StoreError::InUse(if holder.is_empty() { "another process".to_owned() } else { holder }));
         }
         Err(fs::TryLockError::Error(error)) => return Err(naming(&path, "be locked")(error)),
@@ -124,6 +122,31 @@ pub(crate) fn lock(dir: &Path, command: &str) -> StoreResult<File> {
     written.map_err(naming(&path, "be locked"))?;
     Ok(file)
 }
+
+fn holder_of(file: &mut File) -> String {
+    let mut holder = String::new();
+    // An unreadable name is no name.
+    drop(file.rewind().and_then(|()| file.read_to_string(&mut holder)));
+    holder
+}
+
+/// Locks at once, or waits a moment for this same process, whose last reader is just letting go of the store before.
+fn patient_lock(file: &mut File) -> Result<(), fs::TryLockError> {
+    let ours = format!("process {} ", std::process::id());
+    for _ in 0..OWN_LOCK_TRIES {
+        match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) if holder_of(file).starts_with(&ours) => {
+                std::thread::park_timeout(OWN_LOCK_PAUSE);
+            }
+            other => return other,
+        }
+    }
+    file.try_lock()
+}
+
+/// How often, and with which pauses, a lock of this same process is tried: a second in all.
+const OWN_LOCK_TRIES: u32 = 100;
+const OWN_LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// Bytes an unprivileged process can still write where `path` is.
 pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {

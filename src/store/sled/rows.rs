@@ -1,4 +1,4 @@
-//! Rows in sled: one tree, so that one batch is atomic over everything.
+//! Rows in sled: one tree for the rows, so that one batch is atomic over everything, and a journal in front of it.
 
 use std::fs::File;
 use std::io;
@@ -6,16 +6,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::kv::{Kv, Order, Pair, Rows, WriteBatch};
+use crate::store::kv::{self, Kv, Order, Pair, Rows, WriteBatch};
 use crate::store::record::StoredHead;
 use crate::store::sled::checkpoint::Memory;
+use crate::store::sled::journal::Journal;
 use crate::store::sled::{SledSettings, files};
 use crate::store::stored::contained;
+
+/// Bytes of rows that the journal holds before they are brought into the tree: some ten thousand operations.
+const JOURNAL_BYTES_MAX: usize = 32 << 20;
 
 /// An open sled, and our own handle of its log for the barrier that sled's flush lacks.
 #[derive(Debug)]
 struct Handle {
     db: sled::Db,
+    journal: sled::Tree,
     log: File,
 }
 
@@ -26,6 +31,8 @@ pub(crate) struct SledRows {
     settings: SledSettings,
     /// `None` after a failure that could not be mended yet.
     handle: RwLock<Option<Handle>>,
+    /// What was committed and is not in the tree yet.
+    journal: RwLock<Journal>,
     memory: Mutex<Memory>,
     /// Held while this lives.
     _lock: File,
@@ -65,6 +72,7 @@ impl SledRows {
         let lock = files::lock(dir, &settings.command)?;
         files::remove_unfinished_snapshots(dir).map_err(files::naming(dir, "tidy up its directory"))?;
         let handle = open_handle(dir, settings)?;
+        let journal = contained(|| Journal::load(&handle.journal).map_err(failed("read its journal")))?;
         // Every time: a crash may have come between the first creation and this.
         files::sync_created(dir).map_err(files::naming(dir, "make its directory durable"))?;
         let memory = Memory::open(dir)?;
@@ -73,6 +81,7 @@ impl SledRows {
             dir: dir.to_owned(),
             settings: settings.clone(),
             handle: RwLock::new(Some(handle)),
+            journal: RwLock::new(journal),
             memory: Mutex::new(memory),
             _lock: lock,
         })
@@ -85,8 +94,18 @@ impl SledRows {
 
     /// Writes a last checkpoint.
     pub(crate) fn close(&self, head: &StoredHead) -> StoreResult<()> {
+        self.settle(0)?;
         self.flush()?;
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).write(self, head)
+    }
+
+    /// Brings the journal's rows into the tree if they are more than `bytes_max`.
+    fn settle(&self, bytes_max: usize) -> StoreResult<()> {
+        let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
+        if journal.bytes() <= bytes_max {
+            return Ok(());
+        }
+        contained(|| self.with(|handle| journal.settle(&handle.db, &handle.journal).map_err(failed("write"))))
     }
 
     fn with<T>(&self, act: impl FnOnce(&Handle) -> StoreResult<T>) -> StoreResult<T> {
@@ -120,28 +139,34 @@ fn open_once(dir: &Path, settings: &SledSettings) -> StoreResult<Handle> {
     })?;
     let path = dir.join("db");
     let log = File::options().read(true).write(true).open(&path).map_err(files::naming(&path, "open its log"))?;
-    Ok(Handle { db, log })
+    let journal = db.open_tree("journal").map_err(failed("open its journal"))?;
+    Ok(Handle { db, journal, log })
 }
 
 impl Rows for SledRows {
     fn get(&self, key: &[u8]) -> StoreResult<Option<Vec<u8>>> {
-        self.with(|handle| Ok(handle.db.get(key).map_err(failed("read"))?.map(|value| value.to_vec())))
+        let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
+        match journal.rows().get(key) {
+            Some(slot) => Ok(slot.clone()),
+            None => self.with(|handle| Ok(handle.db.get(key).map_err(failed("read"))?.map(|value| value.to_vec()))),
+        }
     }
 
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>> {
-        if from >= to {
-            return Ok(Vec::new());
-        }
-        self.with(|handle| {
-            let rows = handle.db.range::<&[u8], _>(from..to);
-            let pair = |row: sled::Result<(sled::IVec, sled::IVec)>| {
-                row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed("read"))
-            };
-            match order {
-                Order::Ascending => rows.take(limit).map(pair).collect(),
-                Order::Descending => rows.rev().take(limit).map(pair).collect(),
-            }
-        })
+        let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
+        let below = |enough: usize| {
+            self.with(|handle| {
+                let rows = handle.db.range::<&[u8], _>(from..to);
+                let pair = |row: sled::Result<(sled::IVec, sled::IVec)>| {
+                    row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed("read"))
+                };
+                match order {
+                    Order::Ascending => rows.take(enough).map(pair).collect(),
+                    Order::Descending => rows.rev().take(enough).map(pair).collect(),
+                }
+            })
+        };
+        kv::scan_over(journal.rows(), below, (from, to), order, limit)
     }
 }
 
@@ -164,14 +189,11 @@ impl Kv for SledRows {
     }
 
     fn apply(&self, rows: WriteBatch) -> StoreResult<()> {
-        let mut batch = sled::Batch::default();
-        for (key, value) in rows {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
+        {
+            let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
+            contained(|| self.with(|handle| journal.add(&handle.journal, rows).map_err(failed("write"))))?;
         }
-        contained(|| self.with(|handle| handle.db.apply_batch(batch).map_err(failed("write"))))
+        self.settle(JOURNAL_BYTES_MAX)
     }
 
     fn flush(&self) -> StoreResult<()> {
@@ -199,6 +221,10 @@ impl Kv for SledRows {
             }));
         }
         *handle = open_handle(&self.dir, &self.settings).ok();
+        // What was added may or may not have reached the disk: go on from what is there.
+        if let Some(journal) = handle.as_ref().and_then(|handle| Journal::load(&handle.journal).ok()) {
+            *self.journal.write().unwrap_or_else(PoisonError::into_inner) = journal;
+        }
         let free = files::free_bytes(&self.dir).unwrap_or(0);
         if free > self.settings.free_bytes_min.saturating_add(2 * self.settings.ballast_bytes) {
             files::load_ballast(&self.dir, self.settings.ballast_bytes);

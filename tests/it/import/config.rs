@@ -1,3 +1,5 @@
+//! usher.toml and the workspace: what is read, and every mistake with its line.
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 

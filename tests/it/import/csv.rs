@@ -1,3 +1,5 @@
+//! CSV: separators, quoting, broken rows.
+
 use proptest::prelude::*;
 use usher::directory::user::Standing;
 use usher::directory::value::Value;

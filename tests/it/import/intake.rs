@@ -1,3 +1,5 @@
+//! Generations on the memory store: compared, guarded, parked, applied, resumed.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 

@@ -1,3 +1,5 @@
+//! JSON lines and arrays.
+
 use usher::directory::value::Value;
 
 use super::{problems, read_text, source};

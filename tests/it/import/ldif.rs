@@ -1,3 +1,5 @@
+//! LDIF: folding, base64, DNs, groups, and what is refused.
+
 use base64::Engine as _;
 use proptest::prelude::*;
 use usher::directory::source::Source;

@@ -406,7 +406,8 @@ async fn a_delete_that_says_200_is_looked_after() {
 
 #[tokio::test]
 async fn deactivation_is_a_delete_where_the_connector_says_so() {
-    let mut stage = Stage::on_account(Kind::Deactivate, Habits::default(), "[users]\ndeactivate = \"delete\"\n");
+    let mut stage =
+        Stage::on_account(Kind::Deactivate, Habits::default(), "[users]\ndeactivate = \"delete\"\ndelete = false\n");
     done(&stage.perform().await);
     assert_eq!(stage.model.log()[0], format!("DELETE /Users/{}", stage.remote_id()));
 }

@@ -1,3 +1,5 @@
+//! Backup and restore.
+
 use usher::store::act::StoreError;
 use usher::store::backup::restore;
 use usher::store::{EventQuery, Store};

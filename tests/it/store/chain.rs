@@ -1,3 +1,5 @@
+//! The chain of entries.
+
 use proptest::prelude::*;
 use usher::clock::Timestamp;
 use usher::history::chain::{self, BLOCK_ENTRIES_MAX, Walk};

@@ -1,3 +1,5 @@
+//! Approvals, rejections, remedies.
+
 use usher::digest::Digest;
 use usher::provision::account::{MuteReason, Presence};
 use usher::provision::approval::Ruling;

@@ -1,3 +1,5 @@
+//! Users, edits, operators.
+
 use usher::access::operator::{FourEyes, Operator, Role};
 use usher::directory::change::UserEdit;
 use usher::directory::user::Standing;

@@ -1,3 +1,5 @@
+//! Admitting and filing pages.
+
 use usher::directory::change::{Cause, UserEdit};
 use usher::page::Page;
 use usher::provision::account::{MuteReason, Observation, Presence};

@@ -1,3 +1,5 @@
+//! Staging, committing and applying generations.
+
 use usher::store::Store;
 use usher::store::act::StoreError;
 use usher::store::query::{ImportState, Preview, Urgency};

@@ -1,3 +1,5 @@
+//! Claim, begin, finish, recover.
+
 use std::collections::BTreeMap;
 
 use usher::provision::account::{Origin, Presence};

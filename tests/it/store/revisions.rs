@@ -1,3 +1,5 @@
+//! Revisions, activation, sweeps.
+
 use usher::connector::capability::{AppState, Learned};
 use usher::connector::revision::Bundle;
 use usher::directory::change::Cause;
