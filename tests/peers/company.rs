@@ -224,6 +224,11 @@ impl Company {
         fs::write(path, text.replace(old, new)).unwrap();
     }
 
+    /// Puts a file of the export back as it was at first.
+    pub(crate) fn restore(&self, file: &str) {
+        fs::copy(planet_express().join(file), self.dir.path().join("ldif").join(file)).unwrap();
+    }
+
     /// Takes files out of the export; they are kept aside.
     pub(crate) fn take_out(&self, files: &[&str]) {
         let export = self.dir.path().join("ldif");
