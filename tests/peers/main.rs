@@ -2,5 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says what it expected")]
 
+mod company;
+mod crew;
 mod peer;
 mod start;
+mod tap;
+mod walk;
