@@ -83,9 +83,10 @@ pub(crate) async fn open_store(workspace: &Workspace, create: bool) -> StoreResu
     let opening = tokio::task::spawn_blocking(move || SledStore::open(&dir, &settings));
     let opened = opening.await.map_err(|error| StoreError::Io { act: "open", source: std::io::Error::other(error) })?;
     match opened {
-        Err(StoreError::NotFound(_)) => {
-            Err(StoreError::NotFound(format!("a store in {} (`usher init` makes one)", workspace.store_dir().display())))
-        }
+        Err(StoreError::NotFound(_)) => Err(StoreError::NotFound(format!(
+            "a store in {} (`usher init` makes one)",
+            workspace.store_dir().display()
+        ))),
         opened => Ok(Arc::new(opened?)),
     }
 }

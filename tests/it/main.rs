@@ -17,3 +17,4 @@ mod scim;
 mod serve;
 mod store;
 mod tidy;
+mod workspace;

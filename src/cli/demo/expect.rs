@@ -48,7 +48,8 @@ impl Expectations {
 
     fn everyone(&mut self, company: &Company, people: &BTreeSet<String>) {
         let accounts = company.nulab.sandbox.accounts();
-        let active = |name: &String| accounts.iter().filter(|a| a.active && a.user_name.eq_ignore_ascii_case(name)).count();
+        let active =
+            |name: &String| accounts.iter().filter(|a| a.active && a.user_name.eq_ignore_ascii_case(name)).count();
         let once = people.iter().filter(|name| active(name) == 1).count();
         self.expect(
             once == people.len() && people.len() > 50,
@@ -96,10 +97,7 @@ impl Expectations {
         let adopted = account.is_some_and(|a| a.presence == Presence::Active && a.origin == Some(Origin::Adopted));
         self.expect(adopted, "an account that was there is adopted, after an approval");
         let row = pair(door, REFUSED, company.nulab.app).await?;
-        self.expect(
-            row.is_none_or(|row| row.account.origin.is_none()),
-            "one that was rejected is left alone",
-        );
+        self.expect(row.is_none_or(|row| row.account.origin.is_none()), "one that was rejected is left alone");
         let row = pair(door, WAITING, company.nullplatform.app).await?;
         let waiting = row.and_then(|row| row.event).is_some_and(|event| event.status.kind() == StatusKind::Pending);
         self.expect(waiting, "one still waits for a decision: yours");
@@ -111,9 +109,7 @@ impl Expectations {
         let requests: u64 = apps.iter().map(|app| app.requests).sum();
         self.expect(requests == 0 && apps.len() == 2, format!("the last sync sent {requests} requests"));
         let Answer::Apps(apps) = door.ask(Command::Apps).await? else { bail!("`apps` answered something else") };
-        let of = |status: StatusKind| -> u64 {
-            apps.iter().filter_map(|app| app.counts.events.get(&status)).sum()
-        };
+        let of = |status: StatusKind| -> u64 { apps.iter().filter_map(|app| app.counts.events.get(&status)).sum() };
         let bad = of(StatusKind::Failed) + of(StatusKind::Refused);
         self.expect(bad == 0, format!("{bad} events failed or were blocked, {} succeeded", of(StatusKind::Succeeded)));
         let open = of(StatusKind::Queued) + of(StatusKind::Running) + of(StatusKind::Verifying);
@@ -145,7 +141,11 @@ impl Expectations {
         let wrong = self.0.iter().filter(|(met, _)| !met).count();
         let _ = match wrong {
             0 => writeln!(out, "\n{}", style.paint(Tint::Good, "All of it.")),
-            wrong => writeln!(out, "\n{}", style.paint(Tint::Bad, &format!("{wrong} did not; that is a fault, please report it."))),
+            wrong => writeln!(
+                out,
+                "\n{}",
+                style.paint(Tint::Bad, &format!("{wrong} did not; that is a fault, please report it."))
+            ),
         };
         out
     }
