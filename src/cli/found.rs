@@ -1,12 +1,11 @@
 //! A new store: its identity, and the person who made it as first operator.
 
 use crate::access::operator::{Operator, Role};
-use crate::cli::host::{HostError, hold, open_store};
+use crate::cli::host::{HostError, hold, open_store, own_account};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Workspace;
 use crate::entropy::SystemEntropy;
 use crate::id::{InstanceId, OperatorId};
-use crate::server::socket::account_name;
 use crate::store::act::Identity;
 
 /// Founds the workspace's store; the OS account behind this process becomes its first operator, an admin. Returns the account.
@@ -23,7 +22,7 @@ pub(crate) async fn found(workspace: &Workspace) -> Result<String, HostError> {
         four_eyes: workspace.config.four_eyes,
     };
     store.found(identity).await?;
-    let account = account_name(nix::unistd::Uid::effective().as_raw());
+    let (_, account) = own_account();
     let id = OperatorId::mint(at, &SystemEntropy);
     let operator = Operator {
         id,

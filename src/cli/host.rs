@@ -13,7 +13,7 @@ use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::{Engine, EngineError, Parts, Watcher};
 use crate::entropy::SystemEntropy;
-use crate::server::socket::account_name;
+use crate::server::socket;
 use crate::store::act::{Store, StoreError, StoreResult};
 use crate::store::sled::{SledSettings, SledStore};
 
@@ -64,11 +64,11 @@ impl Host {
         command: Command,
         watcher: &dyn Watcher,
     ) -> anyhow::Result<Answer> {
-        let uid = nix::unistd::Uid::effective().as_raw();
+        let (uid, account) = own_account();
         if claimed.is_some() && uid != self.owner {
             bail!("--as is for the owner of the workspace; leave it out to act as yourself");
         }
-        let actor = self.engine.actor(&account_name(uid), claimed).await?;
+        let actor = self.engine.actor(&account, claimed).await?;
         Ok(self.engine.answer(&actor, command, watcher).await?)
     }
 }
@@ -112,7 +112,24 @@ pub(crate) fn hold(workspace: &Workspace) -> Result<Lock, LockError> {
     Lock::take(&workspace.lock_path(), &Holder { pid: std::process::id(), command: command_line() })
 }
 
+/// The OS account of a uid; the number itself if it has no name.
+pub(crate) fn account_name(uid: u32) -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+/// The OS account behind this process.
+pub(crate) fn own_account() -> (u32, String) {
+    let uid = nix::unistd::Uid::effective().as_raw();
+    (uid, account_name(uid))
+}
+
+/// How the workspace's socket knows its visitors.
+pub(crate) fn socket_settings(workspace: &Workspace) -> socket::Settings {
+    socket::Settings { owner: owner(workspace), account_name }
+}
+
 /// The uid that owns the workspace: who may use `--as`.
-pub(crate) fn owner(workspace: &Workspace) -> u32 {
+fn owner(workspace: &Workspace) -> u32 {
     std::fs::metadata(&workspace.root).map_or(u32::MAX, |meta| meta.uid())
 }

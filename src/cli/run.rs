@@ -17,6 +17,8 @@ use crate::text::printable;
 /// # Errors
 /// Whatever kept the command from being carried out, as a chain for [`complain`].
 pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
+    // Before anything can open a TLS connection. It fails only if a provider is there already, and then that one serves.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::cli::apply::{base, remember_base};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
-use crate::cli::host::{Host, HostError, owner};
+use crate::cli::host::{Host, HostError, socket_settings};
 use crate::config::{LockError, Workspace};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
@@ -58,7 +58,7 @@ pub(crate) async fn hold(workspace: &Workspace) -> anyhow::Result<(Host, Socket)
         }
         other => other?,
     };
-    let socket = Socket::bind(&path, owner(workspace)).await?;
+    let socket = Socket::bind(&path, socket_settings(workspace)).await?;
     Ok((host, socket))
 }
 

@@ -93,7 +93,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes an app live after a good test, if it is untested or in quarantine.
+    /// Makes an app live after a good test or first contact, if it is untested or in quarantine.
     ///
     /// # Errors
     /// If the store fails.

@@ -123,13 +123,14 @@ impl<'a> Cycle<'a> {
                 let rows = store.pairs_after(name, position.after, PAGE_PAIRS).await?;
                 position.ended = rows.len() < PAGE_PAIRS;
                 position.after = rows.last().map(|row| row.user.id).or(position.after);
-                let causes = vec![position.cause.clone(); rows.len()];
+                // What made a pair dirty is its cause, also when a sweep comes by first: four eyes asks for it.
+                let causes = rows.iter().map(|row| row.mark.clone().unwrap_or_else(|| position.cause.clone())).collect();
                 (rows, causes)
             }
             Scope::Users(users) => {
                 position.ended = true;
                 let rows = store.pairs(name, users.clone()).await?;
-                let causes = vec![Cause::Cycle; rows.len()];
+                let causes = rows.iter().map(|row| row.mark.clone().unwrap_or(Cause::Cycle)).collect();
                 (rows, causes)
             }
             Scope::Dirty { leavers_only } => {

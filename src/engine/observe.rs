@@ -152,6 +152,7 @@ impl<'a> Observer<'a> {
             Err(failure) => return Ok(Err(failure.detail)),
         };
         self.learn(&lessons).await?;
+        self.engine.revive(&self.app.spec.name).await?;
         self.introduced = true;
         Ok(Ok(()))
     }

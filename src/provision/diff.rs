@@ -303,7 +303,13 @@ fn rename(pair: Pair<'_>, changes: Vec<Change>) -> Draft {
         };
         findings.push(Finding::new(kind, renaming(change)));
     }
-    Draft::Operation(Box::new(Operation { changes, ..bare(pair, Kind::Rename) }), findings)
+    let new_name = changes.iter().find(|change| change.path == "userName").and_then(|change| change.new.as_ref());
+    let new_name = new_name.and_then(Value::as_text).map(str::to_owned);
+    let mut operation = bare(pair, Kind::Rename);
+    // Lookups after a rename search for the name it gives.
+    operation.user_name = new_name.unwrap_or(operation.user_name);
+    operation.changes = changes;
+    Draft::Operation(Box::new(operation), findings)
 }
 
 fn renaming(change: &Change) -> String {

@@ -158,6 +158,18 @@ impl PlanCounts {
         self.operations.values().flat_map(BTreeMap::values).sum()
     }
 
+    /// Adds the operations of another plan of the same cycle: pairs were looked at once, whatever made them dirty again.
+    pub fn add_operations(&mut self, other: &Self) {
+        for (kind, verdicts) in &other.operations {
+            for (verdict, number) in verdicts {
+                *self.operations.entry(*kind).or_default().entry(*verdict).or_default() += number;
+            }
+        }
+        for (class, number) in &other.classes {
+            *self.classes.entry(class.clone()).or_default() += number;
+        }
+    }
+
     /// Operations of a kind and verdict.
     pub fn get(&self, kind: Kind, verdict: Verdict) -> u64 {
         self.operations.get(&kind).and_then(|verdicts| verdicts.get(&verdict)).copied().unwrap_or(0)

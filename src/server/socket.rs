@@ -121,12 +121,21 @@ pub async fn connect(path: &Path) -> Result<Option<UnixStream>, SocketError> {
     }
 }
 
+/// Whose socket it is, and how its visitors are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The uid of the workspace's owner: who may use `--as`.
+    pub owner: u32,
+    /// The OS account of a uid.
+    pub account_name: fn(u32) -> String,
+}
+
 /// A bound socket; its file is removed when it is dropped.
 #[derive(Debug)]
 pub struct Socket {
     listener: UnixListener,
     path: PathBuf,
-    owner: u32,
+    settings: Settings,
 }
 
 impl Drop for Socket {
@@ -137,12 +146,11 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Binds `path` (mode 0600, in a directory of mode 0700). `owner` is the uid of the workspace's owner. A socket that nobody
-    /// listens at is removed first.
+    /// Binds `path` (mode 0600, in a directory of mode 0700). A socket that nobody listens at is removed first.
     ///
     /// # Errors
     /// [`SocketError::Taken`] if another process answers there.
-    pub async fn bind(path: &Path, owner: u32) -> Result<Self, SocketError> {
+    pub async fn bind(path: &Path, settings: Settings) -> Result<Self, SocketError> {
         let failed = |act| move |source| SocketError::Io { act, path: path.to_owned(), source };
         if let Some(stream) = connect(path).await? {
             return Err(SocketError::Taken { pid: stream.peer_cred().ok().and_then(|peer| peer.pid()) });
@@ -161,7 +169,7 @@ impl Socket {
         let (short, _folder) = address(path).map_err(failed("find"))?;
         let listener = UnixListener::bind(&short).map_err(failed("bind the socket"))?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed("protect the socket"))?;
-        Ok(Self { listener, path: path.to_owned(), owner })
+        Ok(Self { listener, path: path.to_owned(), settings })
     }
 
     /// Answers until `stop` says so, then lets the commands in flight end.
@@ -174,9 +182,9 @@ impl Socket {
                 Some(_) = talks.join_next(), if !talks.is_empty() => {}
                 accepted = accept(&self.listener, &room) => match accepted {
                     Ok((stream, permit)) => {
-                        let (engine, owner) = (Arc::clone(&engine), self.owner);
+                        let (engine, settings) = (Arc::clone(&engine), self.settings);
                         talks.spawn(async move {
-                            converse(stream, &engine, owner).await;
+                            converse(stream, &engine, settings).await;
                             drop(permit);
                         });
                     }
@@ -217,7 +225,7 @@ impl Watcher for Lines {
     }
 }
 
-async fn converse(stream: UnixStream, engine: &Engine, owner: u32) {
+async fn converse(stream: UnixStream, engine: &Engine, settings: Settings) {
     let account = match stream.peer_cred() {
         Ok(peer) => peer.uid(),
         Err(error) => return tracing::warn!(%error, "a client without credentials was turned away"),
@@ -232,7 +240,7 @@ async fn converse(stream: UnixStream, engine: &Engine, owner: u32) {
     let (progress, mut lines) = mpsc::channel(PROGRESS_LINES_MAX);
     let work = async {
         let watcher = Lines(progress);
-        carry_out(engine, account, owner, ask, &watcher).await
+        carry_out(engine, account, settings, ask, &watcher).await
     };
     // Side by side: a client that reads slowly, or not at all, never holds the command up.
     let tell = async {
@@ -253,19 +261,19 @@ async fn converse(stream: UnixStream, engine: &Engine, owner: u32) {
     }
 }
 
-async fn carry_out(engine: &Engine, uid: u32, owner: u32, ask: Ask, watcher: &dyn Watcher) -> Result<Answer, String> {
-    if ask.claimed.is_some() && uid != owner {
+async fn carry_out(
+    engine: &Engine,
+    uid: u32,
+    settings: Settings,
+    ask: Ask,
+    watcher: &dyn Watcher,
+) -> Result<Answer, String> {
+    if ask.claimed.is_some() && uid != settings.owner {
         return Err("--as is for the owner of the workspace; leave it out to act as yourself".to_owned());
     }
-    let name = account_name(uid);
+    let name = (settings.account_name)(uid);
     let actor = engine.actor(&name, ask.claimed.as_deref()).await.map_err(|error| chain(&error))?;
     engine.answer(&actor, ask.command, watcher).await.map_err(|error| chain(&error))
-}
-
-/// The OS account of a uid; the number itself if it has no name.
-pub fn account_name(uid: u32) -> String {
-    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok().flatten();
-    user.map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 /// An error and its causes on one line.

@@ -63,6 +63,8 @@ pub struct PairRow {
     pub manager: Option<Manager>,
     /// The open event of the pair, if any.
     pub open: Option<OpenRow>,
+    /// Why the pair is dirty, if it is.
+    pub mark: Option<crate::directory::change::Cause>,
 }
 
 /// What the planner knows of the open event of a pair.

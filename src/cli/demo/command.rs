@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use tokio::sync::watch;
 
 use crate::cli::demo::company::Company;
 use crate::cli::demo::expect::Expectations;
 use crate::cli::demo::walk::Walk;
 use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
-use crate::cli::host::owner;
+use crate::cli::host::socket_settings;
 use crate::cli::serve;
 use crate::cli::show::{Style, Tint};
 use crate::server::socket::Socket;
@@ -36,13 +37,7 @@ pub(crate) struct Demo {
 impl Demo {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         // Listening from the start: Ctrl-C in the middle of the walk still takes the temporary workspace away.
-        let mut stop = serve::stop_on_signal()?;
-        let interrupted = async {
-            // An error means that nobody can stop us any more: go on to the end.
-            if stop.wait_for(|stop| *stop).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
+        let stop = serve::stop_on_signal()?;
         let temporary = match &self.keep {
             Some(_) => None,
             None => Some(tempfile::Builder::new().prefix("usher-demo-").tempdir().context("could not make a folder")?),
@@ -52,42 +47,42 @@ impl Demo {
             (None, Some(dir)) => dir.path().join("tanuki"),
             (None, None) => bail!("no folder for the demo"),
         };
-        tokio::select! {
-            done = self.whole(door, root) => done,
-            () = interrupted => {
-                say("\nStopped.\n")?;
-                Ok(Exit::Failed)
-            }
-        }
-    }
-
-    async fn whole(&self, door: &Door, root: PathBuf) -> anyhow::Result<Exit> {
         let company = Company::open(&root).await?;
         let door = door.at(company.workspace.clone());
-        let style = door.style();
-        let walk = Walk { door: &door, style: &style, company: &company };
-        let seen = walk.run().await?;
-        let expectations = Expectations::check(&door, &company, &seen).await?;
-        say(&expectations.shown(&style))?;
-        if self.once {
-            company.close().await;
-            return Ok(if expectations.all_met() { Exit::Done } else { Exit::Failed });
+        let mut stopped = stop.clone();
+        let expectations = tokio::select! {
+            seen = walk(&door, &company) => seen?,
+            // An error means that nobody listens for signals any more: as good as one.
+            _stopped = stopped.wait_for(|stop| *stop) => {
+                say("\nStopped.\n")?;
+                return Ok(Exit::Failed);
+            }
+        };
+        if !self.once {
+            say(&farewell(&door.style(), &company))?;
+            keep_serving(&door, &company, stop).await?;
         }
-        say(&farewell(&style, &company))?;
-        self.keep_serving(&door, &company).await?;
         company.close().await;
         Ok(if expectations.all_met() { Exit::Done } else { Exit::Failed })
     }
+}
 
-    /// Serves the workspace and the two targets until Ctrl-C.
-    async fn keep_serving(&self, door: &Door, company: &Company) -> anyhow::Result<()> {
-        let workspace = &company.workspace;
-        let socket = Socket::bind(&workspace.socket_path(None), owner(workspace)).await?;
-        let stop = serve::stop_on_signal()?;
-        let host = door.host().context("the walk holds the workspace")?;
-        serve::run(host, socket, stop).await;
-        say("\nStopped.\n")
-    }
+/// The walk, and what came of it.
+async fn walk(door: &Door, company: &Company) -> anyhow::Result<Expectations> {
+    let style = door.style();
+    let seen = Walk { door, style: &style, company }.run().await?;
+    let expectations = Expectations::check(door, company, &seen).await?;
+    say(&expectations.shown(&style))?;
+    Ok(expectations)
+}
+
+/// Serves the workspace and the two targets until Ctrl-C.
+async fn keep_serving(door: &Door, company: &Company, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let workspace = &company.workspace;
+    let socket = Socket::bind(&workspace.socket_path(None), socket_settings(workspace)).await?;
+    let host = door.host().context("the walk holds the workspace")?;
+    serve::run(host, socket, stop).await;
+    say("\nStopped.\n")
 }
 
 /// Commands for a second terminal.

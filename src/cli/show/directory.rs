@@ -30,7 +30,7 @@ pub(crate) fn users(style: &Style, users: &[User]) -> String {
     if users.is_empty() {
         return "No user matches; `usher import` brings users in.\n".to_owned();
     }
-    let mut grid = Grid::new(style, &["Key!", "User", "E-mail", "Department", "State!", "Changed!"]);
+    let mut grid = Grid::new(style, &["Key!", "User~", "E-mail~", "Department", "State!", "Changed!"]);
     for user in users {
         grid.row([
             text(format!("{}:{}", user.source, user.key)),
@@ -90,7 +90,7 @@ pub(crate) fn status(style: &Style, rows: &[StatusRow]) -> String {
     if rows.is_empty() {
         return "No account yet; `usher plan` shows what would be made.\n".to_owned();
     }
-    let mut grid = Grid::new(style, &["User", "App!", "Account", "State", "Since!", "Reason, and what to do"]);
+    let mut grid = Grid::new(style, &["User~", "App!", "Account~", "State~", "Since!", "Reason, and what to do"]);
     for row in rows {
         let since = row.event.as_ref().map(|event| time::relative(style, event.changed_at)).unwrap_or_default();
         grid.row([

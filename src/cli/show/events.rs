@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::cli::show::plan::{brief_deed, reasons};
+use crate::cli::show::plan::{brief_deeds, findings, reasons, remedies};
 use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
@@ -19,19 +19,22 @@ pub(crate) fn approvals(style: &Style, events: &[Event]) -> String {
     if events.is_empty() {
         return "Nothing waits for a decision.\n".to_owned();
     }
-    let mut grid = Grid::new(style, &["Event!", "User", "App!", "Kind!", "Would do", "Why it is held", "Waiting!"]);
+    let mut grid = Grid::new(style, &["Event!", "User, app~", "Would do, and why it is held"]);
     for event in events {
+        let operation = &event.operation;
+        let waiting = time::length(style.now.millis_since(event.waiting_since));
         grid.row([
             text(event.id.to_string()),
-            text(&event.operation.label),
-            text(event.app().as_str()),
-            text(event.operation.kind.word()),
-            brief_deed(&event.operation),
-            lines(reasons(&event.findings)),
-            text(time::length(style.now.millis_since(event.waiting_since))),
+            lines([
+                operation.label.clone(),
+                operation.user_name.clone(),
+                format!("{}, waiting {waiting}", event.app()),
+            ]),
+            lines([brief_deeds(operation, true), findings(&event.findings)].concat()),
         ]);
     }
     let mut out = grid.finish();
+    out.push_str(&remedies(style, events.iter().flat_map(|event| &event.findings)));
     let batches: BTreeSet<_> = events.iter().filter_map(|event| event.batch).collect();
     for batch in batches {
         let members = events.iter().filter(|event| event.batch == Some(batch)).count();
@@ -66,15 +69,15 @@ pub(crate) fn history(style: &Style, events: &[Event], next: Option<EventId>) ->
     if events.is_empty() {
         return "No event matches.\n".to_owned();
     }
-    let mut grid = Grid::new(style, &["When!", "Event!", "User", "App!", "State!", "What", "Reason"]);
+    let mut grid = Grid::new(style, &["When!", "Event!", "User~", "App!", "State!", "What", "Reason"]);
     for event in events {
         grid.row([
-            lines([time::absolute(style, event.changed_at), time::relative(style, event.changed_at)]),
+            lines(time::two_lines(style, event.changed_at)),
             text(event.id.to_string()),
             text(&event.operation.label),
             text(event.app().as_str()),
             text(event.shown()).tinted(tint(event.status.kind())),
-            brief_deed(&event.operation),
+            lines(brief_deeds(&event.operation, false)),
             lines(reason(style, event)),
         ]);
     }

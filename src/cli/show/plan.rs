@@ -1,14 +1,14 @@
 //! A plan as people read it: by app, what would be done, what is held and blocked and why, what was left out, and the totals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::cli::show::style::{Style, Tint};
-use crate::cli::show::table::{Field, Grid, lines, text};
+use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
 use crate::directory::value::Value;
 use crate::engine::answer::{AppPlan, PlanFile};
-use crate::provision::guard::finding::{Finding, Severity};
+use crate::provision::guard::finding::{Finding, FindingKind, Severity};
 use crate::provision::operation::{Change, Kind, Operation};
 use crate::provision::plan::{PlanCounts, Planned, SkipReason, Skipped, Verdict};
 use crate::text::printable;
@@ -78,24 +78,23 @@ fn group(style: &Style, title: &str, tint: Tint, planned: &[&Planned], total: u6
     let _ = writeln!(out, "\n{}", style.paint(tint, &format!("{title} ({total})")));
     let decided = planned.iter().any(|planned| planned.verdict != Verdict::Queued);
     let mut grid = if decided {
-        Grid::new(style, &["User", "What", "Would do", "Why"])
+        Grid::new(style, &["User~", "Would do, and why it does not"])
     } else {
-        Grid::new(style, &["User", "Account", "Would do"])
+        Grid::new(style, &["User~", "Account~", "Would do", "Because"])
     };
-    for planned in planned.iter().take(style.rows_max) {
+    let shown = || planned.iter().take(style.rows_max);
+    for planned in shown() {
         let operation = &planned.operation;
-        let mut fields = vec![text(&operation.label)];
         if decided {
-            fields.push(text(operation.kind.word()).tinted(tint));
-            fields.push(lines(deeds(operation)));
-            fields.push(lines(reasons(&planned.findings)));
+            let said = [spoken(operation), findings(&planned.findings)].concat();
+            grid.row([lines([operation.label.clone(), operation.user_name.clone()]), lines(said)]);
         } else {
-            fields.push(text(&operation.user_name));
-            fields.push(lines(noted(operation, &planned.findings)));
+            let deeds = lines(noted(operation, &planned.findings));
+            grid.row([text(&operation.label), text(&operation.user_name), deeds, text(&operation.reason)]);
         }
-        grid.row(fields);
     }
     out.push_str(&grid.finish());
+    out.push_str(&remedies(style, shown().flat_map(|planned| &planned.findings)));
     more(style, total, planned.len().min(style.rows_max), out);
 }
 
@@ -110,13 +109,9 @@ fn more(style: &Style, total: u64, shown: usize, out: &mut String) {
 fn deeds(operation: &Operation) -> Vec<String> {
     let mut deeds: Vec<String> = match operation.kind {
         Kind::Create => vec![created(operation)],
-        Kind::Link => vec![format!(
-            "adopt the account {} ({})",
-            operation.user_name,
-            operation.remote_id.as_deref().unwrap_or("id unknown")
-        )],
-        Kind::Delete => vec![format!("remove the account {} for good", operation.user_name)],
-        Kind::Deactivate => vec![format!("active: true → false; {}", operation.reason)],
+        Kind::Link => vec!["adopt the account; nothing is written".to_owned()],
+        Kind::Delete => vec!["remove the account for good".to_owned()],
+        Kind::Deactivate => vec!["active: true → false".to_owned()],
         Kind::Reactivate => vec!["active: false → true".to_owned()],
         Kind::Update | Kind::Rename => Vec::new(),
     };
@@ -139,6 +134,17 @@ fn deeds(operation: &Operation) -> Vec<String> {
     deeds
 }
 
+/// The same, beginning with the kind.
+fn spoken(operation: &Operation) -> Vec<String> {
+    let mut deeds = deeds(operation);
+    match (operation.kind, deeds.first_mut()) {
+        (Kind::Link, _) => {}
+        (kind, Some(first)) => *first = format!("{kind}: {first}"),
+        (kind, None) => deeds.push(kind.to_string()),
+    }
+    deeds
+}
+
 /// With findings that only tell.
 fn noted(operation: &Operation, findings: &[Finding]) -> Vec<String> {
     let mut deeds = deeds(operation);
@@ -148,25 +154,43 @@ fn noted(operation: &Operation, findings: &[Finding]) -> Vec<String> {
 
 /// Findings as sentences with their remedies, those that decide first.
 pub(crate) fn reasons(findings: &[Finding]) -> Vec<String> {
-    let mut findings: Vec<&Finding> = findings.iter().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings.iter().map(ToString::to_string).collect()
+    sorted(findings).iter().map(ToString::to_string).collect()
 }
 
+/// Findings as sentences, those that decide first; what to do about them is [`remedies`].
+pub(crate) fn findings(findings: &[Finding]) -> Vec<String> {
+    let sentence = |finding: &&Finding| match finding.detail.as_str() {
+        "" => finding.kind.title().to_owned(),
+        detail => format!("{}: {detail}", finding.kind.title()),
+    };
+    sorted(findings).iter().map(sentence).collect()
+}
+
+fn sorted(findings: &[Finding]) -> Vec<&Finding> {
+    let mut findings: Vec<&Finding> = findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+/// What to do about the findings above, each kind once.
+pub(crate) fn remedies<'a>(style: &Style, findings: impl Iterator<Item = &'a Finding>) -> String {
+    let kinds: BTreeSet<_> =
+        findings.filter(|finding| finding.severity != Severity::Clear).map(|finding| finding.kind).collect();
+    let line = |kind: FindingKind| format!("→ {}: {}\n", kind.title(), kind.remedy());
+    kinds.into_iter().map(|kind| style.paint(Tint::Faint, &line(kind))).collect()
+}
+
+/// How much it is, with the values that tell most.
 fn created(operation: &Operation) -> String {
-    let names = ["displayName", "title", "roles", "preferredLanguage"];
-    let told: Vec<String> = names
+    let tells = |path: &str| path == "roles" || path == "title" || path.ends_with(":department");
+    let told: Vec<String> = operation
+        .changes
         .iter()
-        .filter_map(|name| operation.changes.iter().find(|change| change.path == *name))
-        .filter_map(|change| Some(format!("{} {}", change.path, brief(change.new.as_ref()?))))
-        .take(2)
+        .filter(|change| tells(&change.path))
+        .filter_map(|change| Some(format!("{} {}", change.path.rsplit(':').next()?, brief(change.new.as_ref()?))))
         .collect();
-    let attributes = operation.changes.len();
-    if told.is_empty() {
-        format!("{attributes} attributes; {}", operation.reason)
-    } else {
-        format!("{} ({attributes} attributes); {}", told.join(", "), operation.reason)
-    }
+    let attributes = format!("{} attributes", operation.changes.len());
+    if told.is_empty() { attributes } else { format!("{attributes}: {}", told.join(", ")) }
 }
 
 /// `title: Clerk → Manager`; `(none)` for no value.
@@ -257,12 +281,12 @@ fn tint(severity: Severity) -> Tint {
 }
 
 /// An operation in a few words, for lists of events.
-pub(crate) fn brief_deed(operation: &Operation) -> Field {
-    let mut deeds = deeds(operation);
+pub(crate) fn brief_deeds(operation: &Operation, with_kind: bool) -> Vec<String> {
+    let mut deeds = if with_kind { spoken(operation) } else { deeds(operation) };
     if deeds.len() > 3 {
         let rest = deeds.len() - 3;
         deeds.truncate(3);
         deeds.push(format!("… and {rest} more"));
     }
-    lines(deeds)
+    deeds
 }

@@ -1,6 +1,8 @@
 //! Tables without frames: a header, a line, rows. They fit the width, and cells never carry control characters.
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, TableComponent};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, TableComponent, Width,
+};
 
 use crate::cli::show::style::{Style, Tint};
 use crate::text::printable;
@@ -55,15 +57,28 @@ impl Field {
     }
 }
 
+/// How a column gives way when the table is too wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Give {
+    /// As much as it must.
+    Freely,
+    /// Not below its longest cell, or two fifths of the table, whichever is less.
+    Reluctantly,
+    /// Never.
+    Never,
+}
+
 /// A table being filled.
 pub(crate) struct Grid {
     table: Table,
-    colour: bool,
+    style: Style,
+    columns: Vec<(Give, usize)>,
     rows: usize,
 }
 
 impl Grid {
-    /// A table with these column titles; a title that ends in `!` is a column that is never wrapped (ids, times, counts).
+    /// A table with these column titles; a title that ends in `!` is a column that is never wrapped (ids, times, counts), one that
+    /// ends in `~` one that is wrapped only if it is very wide (names, addresses).
     pub(crate) fn new(style: &Style, titles: &[&str]) -> Self {
         let mut table = Table::new();
         table.load_preset(comfy_table::presets::NOTHING);
@@ -77,20 +92,26 @@ impl Grid {
             table.force_no_tty();
         }
         table.set_header(titles.iter().map(|title| {
-            let cell = Cell::new(title.trim_end_matches('!'));
+            let cell = Cell::new(title.trim_end_matches(['!', '~']));
             if style.colour { cell.add_attribute(Attribute::Bold) } else { cell }
         }));
-        for (index, title) in titles.iter().enumerate() {
-            if let (true, Some(column)) = (title.ends_with('!'), table.column_mut(index)) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
-        Self { table, colour: style.colour, rows: 0 }
+        let give = |title: &str| match title.chars().last() {
+            Some('!') => Give::Never,
+            Some('~') => Give::Reluctantly,
+            _ => Give::Freely,
+        };
+        let columns = titles.iter().map(|title| (give(title), title.chars().count())).collect();
+        Self { table, style: style.clone(), columns, rows: 0 }
     }
 
     /// Adds a row.
     pub(crate) fn row(&mut self, fields: impl IntoIterator<Item = Field>) {
-        let colour = self.colour;
+        let fields: Vec<Field> = fields.into_iter().collect();
+        for (column, field) in self.columns.iter_mut().zip(&fields) {
+            let widest = field.lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+            column.1 = column.1.max(widest);
+        }
+        let colour = self.style.colour;
         self.table.add_row(fields.into_iter().map(|field| field.cell(colour)));
         self.rows += 1;
     }
@@ -101,7 +122,22 @@ impl Grid {
     }
 
     /// The table, each line ended.
-    pub(crate) fn finish(self) -> String {
+    pub(crate) fn finish(mut self) -> String {
+        let most = usize::from(self.style.width) * 2 / 5;
+        for (index, (give, widest)) in self.columns.iter().enumerate() {
+            let constraint = match give {
+                Give::Freely => continue,
+                Give::Never => ColumnConstraint::ContentWidth,
+                // Two for the padding.
+                Give::Reluctantly => {
+                    let width = u16::try_from((*widest).min(most) + 2).unwrap_or(u16::MAX);
+                    ColumnConstraint::LowerBoundary(Width::Fixed(width))
+                }
+            };
+            if let Some(column) = self.table.column_mut(index) {
+                column.set_constraint(constraint);
+            }
+        }
         let mut out = String::new();
         for line in self.table.lines() {
             out.push_str(line.trim_end());

@@ -43,3 +43,13 @@ pub(crate) fn absolute(style: &Style, at: Timestamp) -> String {
 pub(crate) fn both(style: &Style, at: Timestamp) -> String {
     format!("{}, {}", absolute(style, at), relative(style, at))
 }
+
+/// Both, one above the other; what is now needs no second line.
+pub(crate) fn two_lines(style: &Style, at: Timestamp) -> Vec<String> {
+    let relative = relative(style, at);
+    let mut lines = vec![absolute(style, at)];
+    if relative != "now" {
+        lines.push(relative);
+    }
+    lines
+}

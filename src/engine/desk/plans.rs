@@ -163,20 +163,24 @@ impl Engine {
         watcher: &dyn Watcher,
     ) -> Result<PlanSummary, EngineError> {
         let name = &app.spec.name;
+        let mut around = Vec::new();
         let marks = self.parts.store.dirty(name, 1).await?;
         if exact.is_none() && marks.first().is_some_and(|mark| mark.urgency == Urgency::Leaver) {
-            self.plan_and_push(app, Scope::Dirty { leavers_only: true }, None, watcher).await?;
+            around.push(self.plan_and_push(app, Scope::Dirty { leavers_only: true }, None, watcher).await?);
         }
         let scope = match exact.and_then(|plan| plan.user) {
             Some(user) => Scope::Users(vec![user]),
             None => Scope::All,
         };
-        let summary = self.plan_and_push(app, scope, exact, watcher).await?;
+        let mut summary = self.plan_and_push(app, scope, exact, watcher).await?;
         for _ in 0..ROUNDS_MAX {
             if exact.is_some() || self.parts.store.dirty(name, 1).await?.is_empty() {
                 break;
             }
-            self.plan_and_push(app, Scope::Dirty { leavers_only: false }, None, watcher).await?;
+            around.push(self.plan_and_push(app, Scope::Dirty { leavers_only: false }, None, watcher).await?);
+        }
+        for other in around {
+            summary.counts.add_operations(&other.counts);
         }
         Ok(summary)
     }

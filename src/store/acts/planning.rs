@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::directory::change::Cause;
 use crate::directory::user::{Manager, User};
 use crate::id::{AppName, SourceName, UserId};
 use crate::provision::account::{Account, Observation, Presence};
@@ -69,7 +70,23 @@ impl<'a> Pairs<'a> {
             kind: life.event.operation.kind,
         });
         let manager = self.manager(&user)?;
-        Ok(PairRow { user, account, manager, open })
+        Ok(PairRow { user, account, manager, open, mark: None })
+    }
+
+    /// Why pairs between two users are dirty: a scan of their marks, and nothing if the app has none.
+    fn marks(&self, first: UserId, last: UserId) -> StoreResult<BTreeMap<UserId, Cause>> {
+        let mut causes = BTreeMap::new();
+        let counts: Counts = kv::read(self.rows, &layout::counts(self.app))?.unwrap_or_default();
+        for urgency in [Urgency::Normal, Urgency::Leaver].into_iter().filter(|_| counts.dirty > 0) {
+            let from = layout::dirty_mark(self.app, urgency, first).0;
+            let mut to = layout::dirty_mark(self.app, urgency, last).0;
+            to.push(0);
+            for (key, value) in self.rows.scan(&from, &to, Order::Ascending, usize::MAX)? {
+                let mark: StoredMark = decode(&value)?;
+                causes.extend(layout::user_at_end(&key).map(|user| (user, mark.cause)));
+            }
+        }
+        Ok(causes)
     }
 
     fn manager(&mut self, user: &User) -> StoreResult<Option<Manager>> {
@@ -105,7 +122,8 @@ pub(crate) fn pairs(rows: &dyn Rows, app: &AppName, users: &[UserId]) -> StoreRe
     for id in users {
         if let Some(user) = directory::user(rows, *id)? {
             let account = ledger::find(rows, app, *id)?;
-            pairs.push(reader.row(user, account)?);
+            let mark = reader.marks(*id, *id)?.remove(id);
+            pairs.push(PairRow { mark, ..reader.row(user, account)? });
         }
     }
     Ok(pairs)
@@ -128,11 +146,12 @@ pub(crate) fn pairs_after(
         let account: Account = decode(&value)?;
         accounts.insert(account.user, account);
     }
+    let mut marks = reader.marks(first.id, last.id)?;
     users
         .into_iter()
         .map(|user| {
-            let account = accounts.remove(&user.id);
-            reader.row(user, account)
+            let (account, mark) = (accounts.remove(&user.id), marks.remove(&user.id));
+            Ok(PairRow { mark, ..reader.row(user, account)? })
         })
         .collect()
 }

@@ -36,7 +36,7 @@ pub(crate) const FENCES: [(&str, &[&str]); 39] = [
     // Instruments.
     ("rhai", &["rules"]),
     ("reqwest", &["scim", "server", "cli"]),
-    ("rustls", &["scim", "server", "cli"]),
+    ("rustls", &["scim", "server", "cli", "main"]),
     ("sled", &["store"]),
     ("csv", &["import"]),
     ("base64", &["import", "server", "cli", "config"]),
@@ -74,8 +74,8 @@ pub(crate) const FENCES: [(&str, &[&str]); 39] = [
     ("tracing_subscriber", DOOR),
     ("anyhow", DOOR),
     ("tempfile", DOOR),
-    // The operating system: accounts and signals at the door, free disk space in the store.
-    ("nix", &["config", "cli", "main", "store", "engine"]),
+    // The operating system: accounts and signals at the door, the peer of a socket, free disk space in the store.
+    ("nix", &["config", "cli", "main", "store", "engine", "server"]),
     // Tests only.
     ("proptest", &["(tests)"]),
     // Of the standard library: what the domain must not do.
