@@ -132,13 +132,16 @@ impl Workspace {
 
     /// Runs a command to its end; its words are separated by spaces.
     pub(crate) fn usher(&self, words: &str) -> Ran {
-        let Output { status, stdout, stderr } = self.command(words).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let (out, err) = (text(stdout), text(stderr));
-        let all = format!("{out}\n{err}");
-        assert!(!all.contains(TOKEN), "the token is in the output of `usher {words}`:\n{all}");
-        assert!(!all.contains("panicked"), "`usher {words}` panicked:\n{all}");
-        Ran { words: words.to_owned(), code: status.code(), out, err }
+        Ran::of(words, self.command(words).output().unwrap())
+    }
+
+    /// Runs a command whose files may not grow beyond so many blocks of 512 bytes.
+    pub(crate) fn usher_limited(&self, blocks: u32, words: &str) -> Ran {
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" --workspace \"$1\" {words}");
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_usher")).arg(self.root()).current_dir(self.root());
+        command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        Ran::of(words, command.output().unwrap())
     }
 
     /// Starts a command and leaves it running; nobody reads what it says.
@@ -169,6 +172,15 @@ impl std::fmt::Display for Ran {
 }
 
 impl Ran {
+    fn of(words: &str, output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        let all = format!("{out}\n{err}");
+        assert!(!all.contains(TOKEN), "the token is in the output of `usher {words}`:\n{all}");
+        assert!(!all.contains("panicked"), "`usher {words}` panicked:\n{all}");
+        Self { words: words.to_owned(), code: output.status.code(), out, err }
+    }
+
     /// It ended with `code`.
     #[track_caller]
     pub(crate) fn ends(self, code: i32) -> Self {

@@ -56,19 +56,25 @@ fn goes_wrong(rule: &str, words: &[&str]) {
 fn an_endless_rule_is_stopped_and_blocks_without_taking_anything_away() {
     goes_wrong(
         "fn account(user) {\n    let n = 0;\n    loop { n += 1; }\n}\n",
-        &["Blocked", "rules/generic.rhai:", "50,000 operations"],
+        &["blocked", "more than 50000 operations", "usher rules check"],
     );
 }
 
 #[test]
 fn a_rule_that_gives_nonsense_blocks_without_taking_anything_away() {
-    goes_wrong("fn account(user) {\n    42\n}\n", &["Blocked", "rules/generic.rhai:", "42"]);
+    goes_wrong("fn account(user) {\n    42\n}\n", &["blocked", "must return a map", "it returned a whole number"]);
 }
 
 #[test]
-fn a_rule_that_fails_for_some_says_where() {
-    goes_wrong(
-        "fn account(user) {\n    #{ userName: user.email, title: user.titel }\n}\n",
-        &["Blocked", "rules/generic.rhai:2:", "titel", "title"],
-    );
+fn a_rule_that_fails_says_where_and_takes_nothing_away() {
+    goes_wrong("fn account(user) {\n    throw \"no such planet\";\n}\n", &["blocked", "no such planet", "usher apply"]);
+}
+
+#[test]
+fn a_misspelt_attribute_in_a_rule_is_not_applied() {
+    let (target, workspace) = provisioned();
+    workspace.write("rules/generic.rhai", "fn account(user) {\n    #{ userName: user.emial }\n}\n");
+    workspace.usher("apply").ends(1).says(&["rules/generic.rhai:2:", "`user.emial`", "did you mean `user.email`?"]);
+    workspace.usher("sync").ends(0);
+    assert_eq!(target.active().len(), 5);
 }
