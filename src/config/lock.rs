@@ -25,7 +25,7 @@ pub enum LockError {
         holder: Option<Holder>,
     },
     /// The lock file could not be used.
-    #[error("cannot lock {}", path.display())]
+    #[error("cannot lock {}; the store's folder (`store` in usher.toml) must be a folder that can be written", path.display())]
     Io {
         /// The lock file.
         path: PathBuf,

@@ -51,6 +51,8 @@ pub struct Cycle<'a> {
     evaluations: u64,
     rule_errors: u64,
     entitlement_faults: BTreeMap<String, u64>,
+    /// Pairs that could not be looked up at the target, and why the first one could not.
+    unseen: (u64, String),
 }
 
 /// What the first pass found.
@@ -61,6 +63,8 @@ pub struct FirstPass {
     pub held: BTreeMap<Class, Finding>,
     /// What holds everything.
     pub rule_errors: Option<Finding>,
+    /// Why users could not be looked up at the target, and so get no account yet; in words.
+    pub unseen: Option<String>,
     pages: Option<Vec<PlanPage>>,
     shown: PlanPage,
     not_shown: u64,
@@ -88,6 +92,7 @@ impl<'a> Cycle<'a> {
             evaluations: 0,
             rule_errors: 0,
             entitlement_faults: BTreeMap::new(),
+            unseen: (0, String::new()),
         })
     }
 
@@ -103,6 +108,12 @@ impl<'a> Cycle<'a> {
             }
         }
         let (judged, unseen) = self.observer.look(judged, self.as_of, self.watcher).await?;
+        if let Some(why) = unseen.values().next() {
+            if self.unseen.0 == 0 {
+                self.unseen.1.clone_from(why);
+            }
+            self.unseen.0 += unseen.len() as u64;
+        }
         let owners = self.observer.owners(&judged).await?;
         let (app, as_of) = (Arc::clone(&self.app), self.as_of);
         let page = tokio::task::spawn_blocking(move || {
@@ -206,7 +217,10 @@ impl<'a> Cycle<'a> {
             held: batches,
             digest,
         };
-        let mut first = FirstPass { summary, held, rule_errors, pages, shown, not_shown };
+        let (number, why) = &self.unseen;
+        let unseen = (*number > 0)
+            .then(|| format!("{number} users could not be looked up at the target and get no account yet: {why}"));
+        let mut first = FirstPass { summary, held, rule_errors, unseen, pages, shown, not_shown };
         first.hold();
         Ok(first)
     }

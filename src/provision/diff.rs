@@ -215,11 +215,13 @@ fn overwritten(pair: Pair<'_>, desired: &Desired, values: &BTreeMap<String, Valu
 
 fn link(pair: Pair<'_>, desired: &Desired, remote_id: &str, values: &BTreeMap<String, Value>) -> Operation {
     let found = values.get("userName").and_then(Value::as_text);
+    // The very account of the ledger, lost and found again, stays what it was: one that we made is not adopted.
+    let known = pair.account.remote_id.as_deref() == Some(remote_id);
     Operation {
         remote_id: Some(remote_id.to_owned()),
         user_name: found.or(desired.user_name()).unwrap_or_default().to_owned(),
         external_id: Some(pair.external_id.to_owned()),
-        origin: Some(Origin::Adopted),
+        origin: pair.account.origin.filter(|_| known).or(Some(Origin::Adopted)),
         ..bare(pair, Kind::Link)
     }
 }

@@ -1,1 +1,210 @@
-//! (to come)
+//! `kill -9` of the real process while it provisions 2,000 users, again and again: nothing is made twice, lost, or left undone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use usher::entropy::{Entropy, SeededEntropy};
+
+use crate::workspace::{COLUMNS, Manner, Target, Workspace};
+
+/// People in the directory.
+const USERS: u32 = 2_000;
+/// Kills a test; two tests make fifty.
+const KILLS: u32 = 25;
+/// People who leave with each wave of changes: fewer than what guards hold.
+const LEAVERS: u32 = 3;
+/// How long a slow machine may take for what takes seconds.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+#[test]
+fn twenty_five_kills_leave_one_account_for_each_user_where_the_target_keeps_external_ids() {
+    survive(false, 0x5eed_0001);
+}
+
+#[test]
+fn twenty_five_kills_leave_one_account_for_each_user_where_the_target_forgets_external_ids() {
+    survive(true, 0x5eed_0002);
+}
+
+fn survive(drop_external_id: bool, seed: u64) {
+    let target = Target::start(&Manner { drop_external_id, latency: Duration::from_millis(3) });
+    let workspace = Workspace::new();
+    // Waves change everybody's title: that is what this test wants, not what the guards should hold.
+    workspace.app(&target.base_url, "[guard.blast_radius]\nupdate = { count = 100000, percent = 100 }\n");
+    let mut victim = Victim { workspace, target, random: Random(SeededEntropy::new(seed)), wave: 0 };
+    victim.import();
+    let mut kills = 0;
+    while kills < KILLS {
+        let aim = victim.aim(kills);
+        if victim.strike(&aim) {
+            kills += 1;
+        } else {
+            // It came to its end before it was hit: there must be work for the next one.
+            victim.wave += 1;
+            victim.import();
+        }
+    }
+    victim.settle();
+    // One more wave over whatever the kills have left behind: nothing of it may be in the way.
+    victim.wave += 1;
+    victim.import();
+    victim.settle();
+    victim.check_target(drop_external_id);
+    victim.check_history();
+}
+
+/// When a process dies.
+#[derive(Debug)]
+enum Aim {
+    /// So long after its start: while it opens the store, plans, or files.
+    After(Duration),
+    /// Once the target has seen so many more writes, and a little later.
+    Writes(u64, Duration),
+}
+
+struct Random(SeededEntropy);
+
+impl Random {
+    /// 0 to `most`.
+    fn up_to(&mut self, most: u64) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        u64::from_le_bytes(bytes) % (most + 1)
+    }
+}
+
+struct Victim {
+    workspace: Workspace,
+    target: Target,
+    random: Random,
+    wave: u32,
+}
+
+impl Victim {
+    /// Everybody with this wave's title; some more have left with each wave.
+    fn import(&self) {
+        let mut csv = COLUMNS.to_owned();
+        for number in 1..=USERS {
+            let state = if self.has_left(number) { "suspended" } else { "active" };
+            let title = self.title();
+            let _ =
+                writeln!(csv, "{number},p{number}@planet.example,Given{number},Family{number},{title},Crew,{state}");
+        }
+        self.workspace.write("people.csv", &csv);
+        self.workspace.usher("import --full people.csv").ends(0);
+    }
+
+    fn title(&self) -> String {
+        format!("Title {}", self.wave)
+    }
+
+    fn has_left(&self, number: u32) -> bool {
+        number <= self.wave * LEAVERS
+    }
+
+    /// The first two right after the first POSTs; then at random.
+    fn aim(&mut self, kill: u32) -> Aim {
+        let moment = |random: &mut Random| Duration::from_micros(random.up_to(9_000));
+        match kill {
+            0 => Aim::Writes(1, Duration::ZERO),
+            1 => Aim::Writes(2, moment(&mut self.random)),
+            kill if kill % 3 == 0 => Aim::After(Duration::from_millis(self.random.up_to(1_500))),
+            _ => {
+                let writes = 1 + self.random.up_to(250);
+                Aim::Writes(writes, moment(&mut self.random))
+            }
+        }
+    }
+
+    /// Starts a sync and kills it there; false if it ended by itself before.
+    fn strike(&self, aim: &Aim) -> bool {
+        let (began, writes) = (Instant::now(), self.target.sandbox.writes());
+        let mut child = self.workspace.start("sync");
+        loop {
+            let hit = match aim {
+                Aim::After(time) => began.elapsed() >= *time,
+                Aim::Writes(more, _) => self.target.sandbox.writes() >= writes + more,
+            };
+            if hit {
+                if let Aim::Writes(_, later) = aim {
+                    std::thread::sleep(*later);
+                }
+                return killed(&mut child);
+            }
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(status.success(), "a sync after {} writes, {aim:?}: {status}", self.target.sandbox.writes());
+                return false;
+            }
+            assert!(began.elapsed() < PATIENCE, "the sync neither ends nor comes to {aim:?}");
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+
+    /// Syncs until nothing is left to do; what is being found out may be due a little later.
+    fn settle(&self) {
+        let began = Instant::now();
+        loop {
+            self.workspace.usher("sync").ends(0);
+            let synced = self.workspace.json("sync");
+            let app = &synced[0];
+            if app["waiting"].as_object().is_some_and(serde_json::Map::is_empty) && app["requests"] == 0 {
+                return;
+            }
+            let open = "history --status pending,queued,running,verifying,failed,refused --limit 5";
+            assert!(began.elapsed() < PATIENCE, "no rest: {synced:#}\n{}", self.workspace.usher(open));
+        }
+    }
+
+    /// One account a user, with the right values, active unless he has left.
+    fn check_target(&self, drop_external_id: bool) {
+        let accounts = self.target.sandbox.accounts();
+        let names: BTreeSet<String> = accounts.iter().map(|each| each.user_name.to_lowercase()).collect();
+        assert_eq!(names.len(), accounts.len(), "two accounts with one userName");
+        let external: BTreeSet<&String> = accounts.iter().filter_map(|each| each.external_id.as_ref()).collect();
+        assert_eq!(external.len(), if drop_external_id { 0 } else { accounts.len() }, "externalIds, each once");
+        let by_name: BTreeMap<&str, _> = accounts.iter().map(|each| (each.user_name.as_str(), each)).collect();
+        for number in 1..=USERS {
+            let name = format!("p{number}@planet.example");
+            match by_name.get(name.as_str()) {
+                Some(account) if self.has_left(number) => assert!(!account.active, "{name} has left"),
+                Some(account) => {
+                    assert!(account.active, "{name} is no leaver");
+                    assert_eq!(account.body["title"], self.title(), "{name}");
+                    assert_eq!(account.body["name"]["familyName"], format!("Family{number}"), "{name}");
+                }
+                // Somebody who left before he had an account never gets one.
+                None => assert!(self.has_left(number), "{name} has no account"),
+            }
+        }
+        let ours = accounts.iter().filter(|each| each.user_name.ends_with("@planet.example"));
+        assert_eq!(ours.count(), accounts.len(), "accounts of nobody");
+    }
+
+    /// Every event has come to its end, the ledger knows exactly the target's accounts, and the chain holds.
+    fn check_history(&self) {
+        let app = self.workspace.json("apps show app");
+        let events = app["counts"]["events"].as_object().unwrap().clone();
+        for status in ["pending", "queued", "running", "verifying", "failed", "refused", "expired"] {
+            let number = events.get(status).and_then(serde_json::Value::as_u64).unwrap_or(0);
+            assert_eq!(number, 0, "{status} events: {events:?}");
+        }
+        let pairs = self.workspace.json("status --limit 5000");
+        let rows = pairs.as_array().unwrap();
+        let known = rows.iter().filter_map(|row| row["account"]["remote_id"].as_str().map(str::to_owned));
+        let known: Vec<String> = known.collect();
+        let ledger: BTreeSet<String> = known.iter().cloned().collect();
+        assert_eq!(ledger.len(), known.len(), "one remote id in two ledger entries");
+        let there: BTreeSet<String> = self.target.sandbox.accounts().into_iter().map(|each| each.id).collect();
+        assert_eq!(ledger, there, "the ledger and the target know other accounts");
+        self.workspace.usher("store verify").ends(0);
+    }
+}
+
+/// Kills a process; whether it was alive until then.
+fn killed(child: &mut Child) -> bool {
+    child.kill().unwrap();
+    child.wait().unwrap().signal() == Some(9)
+}

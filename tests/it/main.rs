@@ -18,3 +18,4 @@ mod scim;
 mod serve;
 mod store;
 mod tidy;
+mod workspace;

@@ -137,11 +137,14 @@ impl Engine {
         if trouble.is_none() {
             let planned = self.cycle_and_push(&app, exact, watcher).await;
             match planned {
-                Ok(done) => summary = Some(done),
+                Ok((done, unseen)) => {
+                    summary = Some(done);
+                    trouble = unseen;
+                }
                 Err(EngineError::Invalid(why)) => return Err(EngineError::Invalid(why)),
                 Err(other) => return Err(other),
             }
-            trouble = self.not_live(&app).await?;
+            trouble = self.not_live(&app).await?.or(trouble);
         }
         let after = self.parts.store.counts(&name).await?;
         let sent = lane.requests.read();
@@ -161,7 +164,7 @@ impl Engine {
         app: &Arc<ActiveApp>,
         exact: Option<&AppPlan>,
         watcher: &dyn Watcher,
-    ) -> Result<PlanSummary, EngineError> {
+    ) -> Result<(PlanSummary, Option<String>), EngineError> {
         let name = &app.spec.name;
         let mut around = Vec::new();
         let marks = self.parts.store.dirty(name, 1).await?;
@@ -172,20 +175,21 @@ impl Engine {
             Some(user) => Scope::Users(vec![user]),
             None => Scope::All,
         };
-        let mut summary = self.plan_and_push(app, scope, exact, watcher).await?;
+        let (mut summary, mut unseen) = self.plan_and_push(app, scope, exact, watcher).await?;
         for _ in 0..ROUNDS_MAX {
             if exact.is_some() || self.parts.store.dirty(name, 1).await?.is_empty() {
                 break;
             }
             around.push(self.plan_and_push(app, Scope::Dirty { leavers_only: false }, None, watcher).await?);
         }
-        for other in around {
+        for (other, still_unseen) in around {
             summary.counts.add_operations(&other.counts);
+            unseen = unseen.or(still_unseen);
         }
-        Ok(summary)
+        Ok((summary, unseen))
     }
 
-    /// One cycle: first pass, admission, filing while the pusher works.
+    /// One cycle: first pass, admission, filing while the pusher works. With the sum comes why users could not be looked up, if so.
     ///
     /// # Errors
     /// If the store fails, or `exact` is not what would be done now.
@@ -195,9 +199,9 @@ impl Engine {
         scope: Scope,
         exact: Option<&AppPlan>,
         watcher: &dyn Watcher,
-    ) -> Result<PlanSummary, EngineError> {
+    ) -> Result<(PlanSummary, Option<String>), EngineError> {
         let lane = self.lanes.of(&app.spec.name);
-        let summary = {
+        let done = {
             let _one = lane.planning.lock().await;
             let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?;
             let mut first = cycle.first_pass().await?;
@@ -209,12 +213,12 @@ impl Engine {
             }
             let filing = async {
                 cycle.file(&mut first).await?;
-                Ok::<_, EngineError>(first.summary)
+                Ok::<_, EngineError>((first.summary, first.unseen))
             };
             self.while_pushing(app, filing, watcher).await?
         };
         self.push_to_rest(app, watcher).await?;
-        Ok(summary)
+        Ok(done)
     }
 
     /// Pushes whatever is due while `filing` goes on.

@@ -95,6 +95,12 @@ pub(crate) fn count(tx: &mut Group<'_>, app: &AppName, hour: u64, class: &Class,
     tx.put(key, &WindowCount { class: Some(class.clone()), number })
 }
 
+/// Takes all that was admitted of a class out of the window.
+pub(crate) fn forgive(tx: &mut Group<'_>, app: &AppName, as_of: Timestamp, class: &Class) -> StoreResult<()> {
+    let now = hour(as_of);
+    (now.saturating_sub(WINDOW_HOURS - 1)..=now).try_for_each(|hour| count(tx, app, hour, class, -i64::MAX))
+}
+
 /// Takes an operation out of the window: released by an approver, or ended before anything was sent.
 pub(crate) fn release(tx: &mut Group<'_>, life: &mut Life) -> StoreResult<()> {
     if let Some(hour) = life.counted.take() {

@@ -341,6 +341,10 @@ fn sweep(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, cursor: &Cu
     }
     sweep.after = cursor.sweep_to.or(sweep.after);
     if cursor.sweep_done {
+        if !record.first_cycle_done {
+            // The first cycle's creates had no limit: they must not use up that of the next day's newcomers.
+            admission::forgive(tx, &summary.app, summary.as_of, &Class::Create)?;
+        }
         record.sweep = None;
         record.first_cycle_done = true;
         record.last_cycle = Some(summary.as_of);

@@ -172,6 +172,8 @@ fn sweep_page(users: &[u64]) -> PlanPage {
 async fn a_sweep_goes_on_and_ends_with_the_first_cycle(store: &dyn Store) {
     people(store, 4).await;
     store.open_sweep(&app(), Cause::Cycle).await.unwrap();
+    file(store, 4, vec![planned(operation(Kind::Create, 1, 0), Verdict::Queued)]).await;
+    assert_eq!(store.window(&app(), at(5)).await.unwrap().used[&Class::Create], 1);
     let cursor = |number, sweep_done| Cursor { sweep_to: Some(user(number)), sweep_done };
     let first = sweep_page(&[1, 2]);
     store.file(&summary(1, 5, &first), first, cursor(2, false)).await.unwrap();
@@ -180,6 +182,8 @@ async fn a_sweep_goes_on_and_ends_with_the_first_cycle(store: &dyn Store) {
     store.file(&summary(1, 5, &second), second, cursor(4, true)).await.unwrap();
     let record = store.app(&app()).await.unwrap();
     assert_eq!((record.sweep, record.first_cycle_done, record.last_cycle), (None, true, Some(at(5))));
+    let used = store.window(&app(), at(6)).await.unwrap().used;
+    assert!(used.is_empty(), "the first cycle's creates leave the next day's newcomers their room: {used:?}");
 }
 
 async fn a_sweep_opened_again_is_not_moved_by_pages_of_the_old_one(store: &dyn Store) {
