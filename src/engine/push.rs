@@ -3,11 +3,11 @@
 //! Three things are under way at once and meet here: the next batch being claimed and begun, requests in flight, and outcomes
 //! being recorded. Each event passes them strictly in order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::clock::Timestamp;
 use crate::connector::capability::{AppState, FilterProbe, Learned};
@@ -33,8 +33,6 @@ const AHEAD: usize = 2;
 pub struct Pushed {
     /// Attempts whose outcome was recorded.
     pub attempts: u64,
-    /// Operations that succeeded.
-    pub succeeded: u64,
 }
 
 /// What every attempt of a round shares.
@@ -57,7 +55,11 @@ struct Round<'a> {
     flying: JoinSet<(Finish, Vec<Lesson>)>,
     /// Which event each task is about, for the case that it breaks down.
     aboard: HashMap<tokio::task::Id, EventId>,
+    /// Events being looked up: on disk they stay `verifying` meanwhile and must not be claimed twice.
+    verifying: HashSet<EventId>,
     landed: Vec<Finish>,
+    recording: Option<JoinHandle<Result<Vec<EventId>, EngineError>>>,
+    claiming: Option<JoinHandle<Result<Vec<Claimed>, EngineError>>>,
     pushed: Pushed,
     breaker: Breaker,
     exhausted: bool,
@@ -109,7 +111,10 @@ impl Engine {
             ready: VecDeque::new(),
             flying: JoinSet::new(),
             aboard: HashMap::new(),
+            verifying: HashSet::new(),
             landed: Vec::new(),
+            recording: None,
+            claiming: None,
             pushed: Pushed::default(),
             breaker: Breaker::default(),
             exhausted: false,
@@ -126,34 +131,56 @@ impl Round<'_> {
     async fn run(&mut self, stop: &(dyn Fn() -> bool + Send + Sync)) -> Result<Pushed, EngineError> {
         loop {
             self.stopping = self.stopping || stop();
-            self.launch();
             self.gather();
-            if !self.landed.is_empty() {
-                // The next batch is claimed while these outcomes are being recorded: they never touch the same event.
-                let outcomes = std::mem::take(&mut self.landed);
-                let (recorded, claimed) = tokio::join!(self.record(outcomes), self.claim());
-                recorded?;
-                self.take(claimed?);
-                self.lane.drained.notify_one();
-                self.trip().await?;
-                continue;
+            self.record();
+            self.claim();
+            self.launch();
+            if self.flying.is_empty() && self.recording.is_none() && self.claiming.is_none() {
+                return Ok(self.pushed);
             }
-            if self.wants_more() {
-                let claimed = self.claim().await?;
-                self.take(claimed);
-                if !self.ready.is_empty() {
-                    continue;
-                }
-            }
-            match self.flying.join_next_with_id().await {
-                Some(landed) => self.land(landed),
-                None => return Ok(self.pushed),
+            tokio::select! {
+                Some(landed) = self.flying.join_next_with_id(), if !self.flying.is_empty() => self.land(landed),
+                recorded = ended(&mut self.recording), if self.recording.is_some() => self.recorded(recorded?).await?,
+                claimed = ended(&mut self.claiming), if self.claiming.is_some() => self.take(claimed?),
             }
         }
     }
 
     fn wants_more(&self) -> bool {
         !self.stopping && !self.exhausted && self.ready.len() < self.concurrency
+    }
+
+    /// Starts recording what has landed; one act at a time, the next one takes what lands meanwhile.
+    fn record(&mut self) {
+        if self.recording.is_none() && !self.landed.is_empty() {
+            let outcomes = std::mem::take(&mut self.landed);
+            self.recording = Some(tokio::spawn(record(Arc::clone(&self.shared), outcomes)));
+        }
+    }
+
+    /// Starts claiming the next batch, ahead of what is in flight.
+    fn claim(&mut self) {
+        if self.claiming.is_none() && self.wants_more() {
+            let (shared, limit) = (Arc::clone(&self.shared), self.concurrency * AHEAD);
+            self.claiming = Some(tokio::spawn(claim(shared, self.verifying.clone(), limit)));
+        }
+    }
+
+    async fn recorded(&mut self, events: Vec<EventId>) -> Result<(), EngineError> {
+        self.pushed.attempts += events.len() as u64;
+        for event in events {
+            self.verifying.remove(&event);
+        }
+        self.exhausted = false;
+        self.lane.drained.notify_one();
+        self.trip().await
+    }
+
+    fn take(&mut self, claimed: Vec<Claimed>) {
+        self.exhausted = claimed.is_empty();
+        let looked_up = claimed.iter().filter(|one| one.event.status.kind() == StatusKind::Verifying);
+        self.verifying.extend(looked_up.map(|one| one.event.id));
+        self.ready.extend(claimed);
     }
 
     /// Sends what is ready, up to the concurrency.
@@ -223,60 +250,6 @@ impl Round<'_> {
         }
     }
 
-    async fn record(&self, outcomes: Vec<Finish>) -> Result<Vec<Finish>, EngineError> {
-        let now = self.shared.clock.now();
-        self.shared.store.finish(outcomes.clone(), now).await?;
-        if self.shared.way.take_learned() {
-            let learned = self.shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-            self.shared.store.learn(&self.shared.app.spec.name, learned).await?;
-        }
-        Ok(outcomes)
-    }
-
-    /// Claims due events, clears them, and puts the intents of those that may go on disk.
-    async fn claim(&self) -> Result<Batch, EngineError> {
-        if !self.wants_more() {
-            return Ok(Batch::NotAsked);
-        }
-        let now = self.shared.clock.now();
-        let limit = self.concurrency * AHEAD;
-        let name = &self.shared.app.spec.name;
-        let mut claimed = self.shared.store.claim(name, Claim::All, now, limit).await?;
-        // Those already begun and waiting here are `running` on disk and not claimed again; those verifying are.
-        claimed.retain(|one| !self.ready.iter().any(|ready| ready.event.id == one.event.id));
-        if claimed.is_empty() {
-            return Ok(Batch::Nothing);
-        }
-        let (mut ready, mut void, mut queued) = (Vec::new(), Vec::new(), Vec::new());
-        for one in claimed {
-            if one.event.status.kind() == StatusKind::Verifying {
-                ready.push(one);
-                continue;
-            }
-            match clear(&self.shared, &one, now) {
-                Ok(()) => queued.push(one),
-                Err(Void::AppStopped(_)) => return Ok(Batch::Nothing),
-                Err(Void::Stale(why)) => {
-                    void.push(Finish { event: one.event.id, outcome: Outcome::Void { why }, exchanges: Vec::new() });
-                }
-            }
-        }
-        if !void.is_empty() {
-            self.shared.store.finish(void, now).await?;
-        }
-        let begun = self.shared.store.begin(queued.iter().map(|one| one.event.id).collect(), now).await?;
-        ready.extend(queued.into_iter().filter(|one| begun.contains(&one.event.id)));
-        Ok(Batch::Ready(ready))
-    }
-
-    fn take(&mut self, batch: Batch) {
-        match batch {
-            Batch::NotAsked => {}
-            Batch::Nothing => self.exhausted = true,
-            Batch::Ready(ready) => self.ready.extend(ready),
-        }
-    }
-
     /// Opens the breaker: what is begun is finished, nothing more is claimed.
     async fn trip(&mut self) -> Result<(), EngineError> {
         if let Some(why) = self.breaker.tripped()
@@ -292,10 +265,54 @@ impl Round<'_> {
 /// A task that ended, with its id.
 type Landed = Result<(tokio::task::Id, (Finish, Vec<Lesson>)), tokio::task::JoinError>;
 
-enum Batch {
-    NotAsked,
-    Nothing,
-    Ready(Vec<Claimed>),
+/// Waits for a task of the round, and forgets it.
+async fn ended<T>(task: &mut Option<JoinHandle<Result<T, EngineError>>>) -> Result<T, EngineError> {
+    let Some(running) = task.as_mut() else { return std::future::pending().await };
+    let done = running.await;
+    *task = None;
+    done.map_err(|error| EngineError::Invalid(format!("the pusher broke down: {error}")))?
+}
+
+/// Puts outcomes on disk, and what they taught.
+async fn record(shared: Arc<Shared>, outcomes: Vec<Finish>) -> Result<Vec<EventId>, EngineError> {
+    let events = outcomes.iter().map(|finish| finish.event).collect();
+    shared.store.finish(outcomes, shared.clock.now()).await?;
+    if shared.way.take_learned() {
+        let learned = shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        shared.store.learn(&shared.app.spec.name, learned).await?;
+    }
+    Ok(events)
+}
+
+/// Claims due events, clears them, and puts the intents of those that may go on disk.
+async fn claim(shared: Arc<Shared>, looked_up: HashSet<EventId>, limit: usize) -> Result<Vec<Claimed>, EngineError> {
+    let now = shared.clock.now();
+    let mut claimed = shared.store.claim(&shared.app.spec.name, Claim::All, now, limit + looked_up.len()).await?;
+    claimed.retain(|one| !looked_up.contains(&one.event.id));
+    let (mut ready, mut void, mut queued) = (Vec::new(), Vec::new(), Vec::new());
+    for one in claimed {
+        if one.event.status.kind() == StatusKind::Verifying {
+            ready.push(one);
+            continue;
+        }
+        match clear(&shared, &one, now) {
+            Ok(()) => queued.push(one),
+            Err(Void::AppStopped(_)) => return Ok(Vec::new()),
+            Err(Void::Stale(why)) => {
+                void.push(Finish { event: one.event.id, outcome: Outcome::Void { why }, exchanges: Vec::new() });
+            }
+        }
+    }
+    if !void.is_empty() {
+        shared.store.finish(void, now).await?;
+    }
+    if queued.is_empty() {
+        return Ok(ready);
+    }
+    let begun = shared.store.begin(queued.iter().map(|one| one.event.id).collect(), now).await?;
+    let begun: HashSet<EventId> = begun.into_iter().collect();
+    ready.extend(queued.into_iter().filter(|one| begun.contains(&one.event.id)));
+    Ok(ready)
 }
 
 fn clear(shared: &Shared, claimed: &Claimed, now: Timestamp) -> Result<(), Void> {
