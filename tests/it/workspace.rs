@@ -149,6 +149,24 @@ impl Workspace {
         self.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
+    /// No file of the store has the token.
+    #[track_caller]
+    pub(crate) fn keeps_no_secret(&self) {
+        let mut folders = vec![self.root().join("store")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.is_file() {
+                    let bytes = std::fs::read(&path).unwrap();
+                    let found = bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
+                    assert!(!found, "the token is in {}", path.display());
+                }
+            }
+        }
+    }
+
     /// Runs a command that answers in JSON.
     pub(crate) fn json(&self, words: &str) -> serde_json::Value {
         let ran = self.usher(&format!("{words} --json"));
