@@ -68,6 +68,15 @@ impl Drop for Target {
     }
 }
 
+/// Lets another process run for a moment. Nothing is ever concluded from the time that passed.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a process of its own can only be looked at again, or hit a little later"
+)]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// One row of a CSV export.
 pub(crate) fn person(number: u32, title: &str) -> String {
     format!("{number},p{number}@planet.example,Given{number},Family{number},{title},Crew,active\n")
