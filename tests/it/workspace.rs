@@ -68,13 +68,14 @@ impl Drop for Target {
     }
 }
 
-/// Lets another process run for a moment. Nothing is ever concluded from the time that passed.
+/// Lets another process run for a moment: it can only be looked at again, or hit a little later. Nothing is ever concluded from
+/// the time that passed.
 #[expect(
     clippy::disallowed_methods,
     reason = "a process of its own can only be looked at again, or hit a little later"
 )]
 pub(crate) fn pause(time: Duration) {
-    std::thread::sleep(time);
+    std::thread::park_timeout(time);
 }
 
 /// One row of a CSV export.
