@@ -70,10 +70,6 @@ impl Drop for Target {
 
 /// Lets another process run for a moment: it can only be looked at again, or hit a little later. Nothing is ever concluded from
 /// the time that passed.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a process of its own can only be looked at again, or hit a little later"
-)]
 pub(crate) fn pause(time: Duration) {
     std::thread::park_timeout(time);
 }
