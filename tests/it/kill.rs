@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use usher::entropy::{Entropy, SeededEntropy};
 
-use crate::workspace::{COLUMNS, Manner, Target, Workspace};
+use crate::workspace::{COLUMNS, Manner, Target, Workspace, pause};
 
 /// People in the directory.
 const USERS: u32 = 2_000;
@@ -130,7 +130,7 @@ impl Victim {
             };
             if hit {
                 if let Aim::Writes(_, later) = aim {
-                    std::thread::sleep(*later);
+                    pause(*later);
                 }
                 return killed(&mut child);
             }
@@ -139,7 +139,7 @@ impl Victim {
                 return false;
             }
             assert!(began.elapsed() < PATIENCE, "the sync neither ends nor comes to {aim:?}");
-            std::thread::sleep(Duration::from_micros(500));
+            pause(Duration::from_micros(500));
         }
     }
 

@@ -68,6 +68,12 @@ impl Drop for Target {
     }
 }
 
+/// Lets another process run for a moment: it can only be looked at again, or hit a little later. Nothing is ever concluded from
+/// the time that passed.
+pub(crate) fn pause(time: Duration) {
+    std::thread::park_timeout(time);
+}
+
 /// One row of a CSV export.
 pub(crate) fn person(number: u32, title: &str) -> String {
     format!("{number},p{number}@planet.example,Given{number},Family{number},{title},Crew,active\n")
@@ -147,6 +153,24 @@ impl Workspace {
     /// Starts a command and leaves it running; nobody reads what it says.
     pub(crate) fn start(&self, words: &str) -> Child {
         self.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// No file of the store has the token.
+    #[track_caller]
+    pub(crate) fn keeps_no_secret(&self) {
+        let mut folders = vec![self.root().join("store")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.is_file() {
+                    let bytes = std::fs::read(&path).unwrap();
+                    let found = bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes());
+                    assert!(!found, "the token is in {}", path.display());
+                }
+            }
+        }
     }
 
     /// Runs a command that answers in JSON.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::workspace::{Manner, Target, Workspace, people};
+use crate::workspace::{Manner, Target, Workspace, pause, people};
 
 #[test]
 fn a_store_in_use_names_who_has_it() {
@@ -16,7 +16,7 @@ fn a_store_in_use_names_who_has_it() {
     let began = Instant::now();
     while target.sandbox.requests() == 0 {
         assert!(began.elapsed() < Duration::from_secs(120), "the first process never sends anything");
-        std::thread::sleep(Duration::from_millis(5));
+        pause(Duration::from_millis(5));
     }
     let pid = format!("(process {})", first.id());
     workspace.usher("status").ends(1).says(&["in use by `usher", "sync", &pid, "wait until it ends"]);

@@ -31,7 +31,7 @@ impl Trouble {
 
     /// What the sync and the pages that people look at say.
     fn says(&self, words: &[&str]) {
-        self.pages(&["sync", "status", "apps show app", "plan"]).says(words);
+        self.pages(&["sync -vvv", "status", "apps show app", "plan"]).says(words);
     }
 
     fn pages(&self, pages: &[&str]) -> Ran {
@@ -66,6 +66,7 @@ impl Trouble {
             assert!(began.elapsed() < PATIENCE, "{synced:#}\n{}", self.pages(&["status", "plan", "history"]));
         }
         self.workspace.usher("store verify").ends(0);
+        self.workspace.keeps_no_secret();
     }
 
     fn is_well(&self) -> bool {
