@@ -36,6 +36,21 @@ macro_rules! uuid_ids {
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
             }
 
+            /// A new UUIDv7 that sorts after those with a lower `number` minted at the same time (RFC 9562 section 6.2, method 1:
+            /// a 26-bit counter in the most significant random bits).
+            pub fn mint_in_order(at: Timestamp, number: u32, entropy: &dyn Entropy) -> Self {
+                let mut random = [0u8; 10];
+                entropy.fill(&mut random);
+                let [a, b, c, d] = (number & 0x03ff_ffff).to_be_bytes();
+                // Version and variant take the upper bits of the first and third byte.
+                random[0] = (a << 2) | (b >> 6);
+                random[1] = (b << 2) | (c >> 6);
+                random[2] = c & 0x3f;
+                random[3] = d;
+                let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+                Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+            }
+
             /// The id with this number: for examples and tests.
             pub const fn of_number(number: u128) -> Self {
                 Self(Uuid::from_u128(number))

@@ -23,7 +23,7 @@ pub(crate) struct Approvals {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// What waits, oldest first
+    /// What waits, newest first
     #[command(after_help = "Example:\n  usher approvals list --app nulab")]
     List {
         /// Only of this app
@@ -58,7 +58,7 @@ struct Choice {
     /// A held batch, as it stands
     #[arg(long, value_name = "BATCH")]
     batch: Vec<BatchId>,
-    /// Everything that waits
+    /// Everything that waits, held batches apart: those are decided with --batch
     #[arg(long, conflicts_with_all = ["events", "batch"])]
     all: bool,
     /// With --all: only of this app

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::io::Write as _;
 
 use anyhow::Context;
 use clap::Parser;
@@ -40,12 +41,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
 pub fn complain(error: &anyhow::Error) {
     let mut chain = error.chain();
     let first = chain.next().map(ToString::to_string).unwrap_or_default();
-    eprintln!("usher: {}", lines(&first));
+    // Where nothing can be printed there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "usher: {}", lines(&first));
     let mut said = first;
     for cause in chain.map(ToString::to_string) {
         // Transparent errors repeat their cause.
         if !said.contains(&cause) {
-            eprintln!("  because: {}", lines(&cause));
+            let _ = writeln!(std::io::stderr(), "  because: {}", lines(&cause));
         }
         said = cause;
     }

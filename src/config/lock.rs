@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,8 @@ impl Lock {
     pub fn take(path: &Path, holder: &Holder) -> Result<Self, LockError> {
         let fail = |source| LockError::Io { path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(fail)?;
+            // The store is for its owner alone.
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(fail)?;
         }
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(fail)?;

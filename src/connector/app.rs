@@ -267,6 +267,18 @@ impl App {
         if app.leaving.on_suspend == LeavingPolicy::Delete {
             return wrong("leaving.on_suspend is `deactivate` or `nothing`: a suspended user comes back".to_owned());
         }
+        for grant in app.assign.app_roles.keys() {
+            let listed = match grant.split_once(':') {
+                Some(("role", name)) => app.assign.roles.iter().any(|role| role == name),
+                Some(("group", name)) => app.assign.groups.iter().any(|group| group == name),
+                _ => grant == "everyone" && app.assign.everyone,
+            };
+            if !listed {
+                return wrong(format!(
+                    "assign.app_roles names `{grant}`, which assign does not list; use `role:NAME` or `group:NAME` of its roles and groups"
+                ));
+            }
+        }
         if app.limits.concurrency > 64 {
             return wrong(format!("limits.concurrency is {}, the most is 64", app.limits.concurrency));
         }

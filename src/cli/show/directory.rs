@@ -134,7 +134,7 @@ pub(crate) fn imports(style: &Style, imports: &[Import]) -> String {
             text(import.id.to_string()),
             text(time::relative(style, import.at)),
             text(format!("{}{}", import.source, if import.full { " (full)" } else { "" })),
-            text(import.files.join(", ")),
+            text(file_names(import)),
             state(import),
             count(import.rows),
             count(import.preview.added),
@@ -144,6 +144,12 @@ pub(crate) fn imports(style: &Style, imports: &[Import]) -> String {
         ]);
     }
     grid.finish()
+}
+
+/// File names without their folders.
+fn file_names(import: &Import) -> String {
+    let name = |file: &String| std::path::Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
+    import.files.iter().map(|file| name(file).unwrap_or_else(|| file.clone())).collect::<Vec<_>>().join(", ")
 }
 
 fn state(import: &Import) -> Field {

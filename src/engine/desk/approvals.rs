@@ -68,7 +68,9 @@ impl Engine {
         }
         if chosen.is_empty() {
             return Err(EngineError::Invalid(
-                "nothing is pending there; `usher approvals list` shows what waits".to_owned(),
+                "nothing is pending there outside held batches; `usher approvals list` shows what waits, --batch decides a \
+                 held batch as a whole"
+                    .to_owned(),
             ));
         }
         Ok(chosen)

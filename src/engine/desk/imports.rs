@@ -25,7 +25,10 @@ impl Engine {
             Command::Import { source, files, full, accept_shrink } => {
                 self.import(actor, source, files, (full, accept_shrink), watcher).await
             }
-            Command::ImportShow { id } => Ok(Answer::Imports(vec![self.generation(id).await?])),
+            Command::ImportShow { id } => {
+                let import = self.generation(id).await?;
+                Ok(Answer::Imported(ImportAnswer { import, problems: Vec::new(), notes: Vec::new() }))
+            }
             Command::ImportApply { id, accept_shrink } => self.import_apply(actor, id, accept_shrink, watcher).await,
             Command::ImportDrop { id } => {
                 let _one = self.intake.lock().await;

@@ -103,7 +103,14 @@ impl Engine {
             }
             Edit::Restore => (UserEdit::Restore, "stands as the source says again".to_owned()),
             Edit::Assign { app, assignment } => {
-                active.app(&app)?;
+                let spec = active.app(&app)?;
+                let order = &spec.spec.app.app_role_order;
+                if let Some(role) =
+                    assignment.app_role.as_ref().filter(|role| !order.is_empty() && !order.contains(role))
+                {
+                    let why = format!("`{}` is no app role of {app}; it has {}", printable(role), order.join(", "));
+                    return Err(EngineError::Invalid(why));
+                }
                 for attribute in assignment.overrides.keys() {
                     attribute_name(attribute)?;
                 }

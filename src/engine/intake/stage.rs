@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::directory::change::{SourceRow, StagedRow};
 use crate::directory::source::{Missing, Source};
 use crate::directory::user::{Standing, User};
@@ -198,13 +198,27 @@ struct Staging<'a, 'c> {
     tally: Tally,
     waiting: Vec<StagedRow>,
     staged: u64,
+    /// New users so far, and the one time they are minted at.
+    minted: u64,
+    at: Timestamp,
     /// Active users of the source; counted by [`Staging::missing`] or when the guard needs it.
     base: Option<u64>,
 }
 
 impl<'a, 'c> Staging<'a, 'c> {
     fn new(cx: &'a Intake<'c>, source: &'a Source, import: ImportId, known_groups: Option<BTreeSet<String>>) -> Self {
-        Self { cx, source, import, known_groups, tally: Tally::default(), waiting: Vec::new(), staged: 0, base: None }
+        Self {
+            cx,
+            source,
+            import,
+            known_groups,
+            tally: Tally::default(),
+            waiting: Vec::new(),
+            staged: 0,
+            minted: 0,
+            at: cx.clock.now(),
+            base: None,
+        }
     }
 
     async fn fill(&mut self, rows: Vec<RowAt>, unread: &BTreeSet<String>, full: bool) -> Result<(), IntakeError> {
@@ -253,7 +267,10 @@ impl<'a, 'c> Staging<'a, 'c> {
                         _ => Vec::new(),
                     };
                     self.tally.add(&at.row, &others);
-                    self.put(UserId::mint(self.cx.clock.now(), self.cx.entropy), at.row).await?;
+                    // People of one import sort as its rows do.
+                    let number = u32::try_from(self.minted).unwrap_or(u32::MAX);
+                    self.minted += 1;
+                    self.put(UserId::mint_in_order(self.at, number, self.cx.entropy), at.row).await?;
                 }
             }
         }
