@@ -88,3 +88,31 @@ async fn four_eyes_enforced_refuses_the_one_who_uploaded() {
     }
     assert_eq!(house.sandbox.writes(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_that_comes_by_first_does_not_hide_who_caused_what_is_approved() {
+    let house = House::build(held()).await;
+    house.import(&people(1), true).await.unwrap();
+    house.sync().await;
+    house.decide_all(true).await;
+    house.sync().await;
+    // The revision's own sweep is over: what comes now is caused by this upload alone.
+    house.import(&people(2), true).await.unwrap();
+    house.sync().await;
+    let event = house.pending().await[0].clone();
+    assert!(matches!(event.cause, usher::directory::Cause::Import(_)), "{:?}", event.cause);
+    let silent = Command::Decide {
+        events: vec![event.id],
+        batches: Vec::new(),
+        all: false,
+        app: None,
+        approve: true,
+        comment: String::new(),
+    };
+    match house.ask(silent).await.unwrap() {
+        Answer::Decided(answers) => {
+            assert!(answers[0].refused.as_ref().is_some_and(|why| why.contains("--comment")), "{answers:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}

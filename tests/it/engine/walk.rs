@@ -95,3 +95,25 @@ async fn a_plan_file_is_executed_exactly_or_not_at_all() {
     house.ask(Command::Sync { app: None, plan: Some(plan), workspace: None }).await.unwrap();
     assert_eq!(house.sandbox.writes(), 4);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rename_that_replaces_the_account_is_held_and_then_linked_to_the_new_one() {
+    let rules = "fn account(user) { #{ userName: user.email, displayName: user.display_name } }";
+    let house = House::build(Plan { connector: "nulab-pass", rules, ..Plan::default() }).await;
+    house.import(&people(3), true).await.unwrap();
+    house.sync().await;
+    house.import(&people(3).replace("p1@", "new1@"), true).await.unwrap();
+    let before = house.sandbox.writes();
+    house.sync().await;
+    assert_eq!(house.sandbox.writes(), before, "a replacing rename waits for an approver");
+    assert_eq!(house.pending().await[0].operation.kind, Kind::Rename);
+    house.decide_all(true).await;
+    house.sync().await;
+    assert!(house.sandbox.writes() > before, "the target was told");
+    assert!(house.accounts()["new1@example.com"], "the new account is active");
+    assert!(house.sandbox.accounts().iter().all(|account| account.user_name != "p1@example.com" || !account.active));
+    assert_eq!(house.ended(StatusKind::Failed).await, 0);
+    let before = house.sandbox.requests();
+    house.sync().await;
+    assert_eq!(house.sandbox.requests(), before, "and then it is quiet");
+}
