@@ -18,6 +18,11 @@ use usher::store::Store;
 use usher::store::act::Identity;
 use usher::store::sled::{SledSettings, SledStore};
 
+/// See `mimalloc` in Cargo.toml.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Thirteen attributes, as an admin would write them.
 const RULES: &str = r#"
 fn account(user) {

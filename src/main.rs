@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// See `mimalloc` in Cargo.toml.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match usher::cli::run(std::env::args_os()) {
         Ok(exit) => exit.into(),

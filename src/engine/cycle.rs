@@ -81,6 +81,9 @@ impl<'a> Cycle<'a> {
         scope: Scope,
         watcher: &'a dyn Watcher,
     ) -> Result<Self, EngineError> {
+        // A generation that is being applied is seen whole or not at all: what one that starts later changes is newer than
+        // `as_of`, and filing leaves it alone.
+        drop(engine.intake.lock().await);
         let observer = Observer::begin(engine, Arc::clone(&app)).await?;
         Ok(Self {
             engine,

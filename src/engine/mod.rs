@@ -18,6 +18,7 @@ pub mod observe;
 pub mod perform;
 pub mod plan;
 pub mod push;
+pub mod registrar;
 
 pub use answer::Answer;
 pub use command::Command;

@@ -16,6 +16,7 @@ use crate::engine::breaker::Breaker;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::{Lane, Way};
 use crate::engine::perform::{self, Lesson, Performed};
+use crate::engine::registrar::Registrar;
 use crate::id::EventId;
 use crate::provision::backoff;
 use crate::provision::event::StatusKind;
@@ -39,7 +40,8 @@ pub struct Pushed {
 struct Shared {
     app: Arc<ActiveApp>,
     way: Way,
-    learned: std::sync::RwLock<Learned>,
+    learned: std::sync::RwLock<Arc<Learned>>,
+    registrar: Registrar,
     state: AppState,
     clock: Arc<dyn crate::clock::Clock>,
     store: Arc<dyn Store>,
@@ -92,7 +94,8 @@ impl Engine {
         let shared = Arc::new(Shared {
             app: Arc::clone(app),
             way,
-            learned: std::sync::RwLock::new(record.learned),
+            learned: std::sync::RwLock::new(Arc::new(record.learned)),
+            registrar: Registrar::new(Arc::clone(&self.parts.store)),
             state: record.state,
             clock: Arc::clone(&self.parts.clock),
             store: Arc::clone(&self.parts.store),
@@ -245,7 +248,7 @@ impl Round<'_> {
         }
         let mut learned = self.shared.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(more) = perform::absorb(&learned, self.shared.app.spec.digest, lessons) {
-            *learned = more;
+            *learned = Arc::new(more);
             self.shared.way.learned_something();
         }
     }
@@ -278,8 +281,8 @@ async fn record(shared: Arc<Shared>, outcomes: Vec<Finish>) -> Result<Vec<EventI
     let events = outcomes.iter().map(|finish| finish.event).collect();
     shared.store.finish(outcomes, shared.clock.now()).await?;
     if shared.way.take_learned() {
-        let learned = shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        shared.store.learn(&shared.app.spec.name, learned).await?;
+        let learned = Arc::clone(&shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner));
+        shared.store.learn(&shared.app.spec.name, (*learned).clone()).await?;
     }
     Ok(events)
 }
@@ -322,13 +325,13 @@ fn clear(shared: &Shared, claimed: &Claimed, now: Timestamp) -> Result<(), Void>
 
 /// One attempt: clearance again, at the last moment, then the conversation.
 async fn attempt(shared: &Shared, claimed: Claimed) -> (Finish, Vec<Lesson>) {
-    let learned = shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+    let learned = Arc::clone(&shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner));
     let cx = perform::Context {
         target: &*shared.way.target,
         spec: &shared.app.spec,
         learned: &learned,
         clock: &*shared.clock,
-        owners: &shared.store,
+        owners: &shared.registrar,
         throttle: &shared.way.throttle,
         instance: shared.instance,
     };

@@ -197,7 +197,7 @@ fn every_list_is_json_for_programs() {
     assert_eq!(users.as_array().unwrap().len(), 3);
     let imports = json(&root, &["imports", "list"]);
     let id = imports[0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(json(&root, &["imports", "show", &id])[0]["rows"], 3);
+    assert_eq!(json(&root, &["imports", "show", &id])["import"]["rows"], 3);
     assert_eq!(json(&root, &["users", "show", "bo@acme.example"])["user"]["key"], "2");
     for words in [
         &["apps", "list"][..],

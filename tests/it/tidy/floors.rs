@@ -74,6 +74,7 @@ pub(crate) const FENCES: [(&str, &[&str]); 39] = [
     ("tracing_subscriber", DOOR),
     ("anyhow", DOOR),
     ("tempfile", DOOR),
+    ("mimalloc", &["main"]),
     // The operating system: accounts and signals at the door, the peer of a socket, free disk space in the store.
     ("nix", &["config", "cli", "main", "store", "engine", "server"]),
     // Tests only.
