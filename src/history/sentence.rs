@@ -80,7 +80,7 @@ fn fact(fact: &Fact) -> String {
                 Ruling::Approve => "approved",
                 Ruling::Reject => "rejected",
             };
-            let own = if decision.own { " (his own act)" } else { "" };
+            let own = if decision.own { " (own act)" } else { "" };
             let claimed = if decision.claimed { " (claimed with --as)" } else { "" };
             let comment = if decision.comment.is_empty() { String::new() } else { format!(": {}", decision.comment) };
             format!("{word} by {}{own}{claimed}{comment}", decision.name)
