@@ -129,7 +129,7 @@ fn decision_line(style: &Style, decision: &Decision) -> String {
         line.push_str(" (named with --as)");
     }
     if decision.own {
-        line.push_str(" (his own act)");
+        line.push_str(" (own act)");
     }
     let _ = write!(line, ", {}", time::both(style, decision.at));
     if !decision.comment.is_empty() {
