@@ -40,7 +40,7 @@ enum What {
         file: PathBuf,
     },
     /// Measure how fast a disk acknowledges: writes acts into a store of its own, and says when each is on disk
-    #[command(after_help = "Example:\n  usher store exercise /var/tmp/exercise --acts 10000")]
+    #[command(after_help = "Example:\n  usher store exercise ./exercise --acts 10000")]
     Exercise {
         /// A folder of its own; made if need be
         dir: PathBuf,

@@ -11,7 +11,7 @@ use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::StatusKind;
 use crate::store::act::{StoreError, StoreResult};
 use crate::store::kv::{self, Order, Overlay, Pair, Rows, WriteBatch};
-use crate::store::layout::{self, Key, VALUE_BYTES_MAX};
+use crate::store::layout::{self, Key, PART_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::store::query::Counts;
 use crate::store::record::{Row, StoredHead, encode, tidy_counts};
 
@@ -96,7 +96,7 @@ impl<'a> Group<'a> {
             self.head.last_block = block.header.first;
             self.rows.insert(layout::header(block.header.first).0, Some(block.encoded));
             let bodies = layout::bodies(block.header.first);
-            for (part, bytes) in (0..).zip(block.bodies.chunks(VALUE_BYTES_MAX)) {
+            for (part, bytes) in (0..).zip(block.bodies.chunks(PART_BYTES_MAX)) {
                 self.rows.insert(layout::part(&bodies, part).0, Some(bytes.to_vec()));
             }
         }
@@ -158,10 +158,10 @@ impl<'a> Group<'a> {
     /// Writes a value of any size in parts.
     pub(crate) fn put_parts(&mut self, key: &Key, bytes: &[u8]) -> StoreResult<()> {
         self.remove_under(key)?;
-        if bytes.len() / VALUE_BYTES_MAX >= usize::from(u16::MAX) {
+        if bytes.len() / PART_BYTES_MAX >= usize::from(u16::MAX) {
             return Err(StoreError::Conflict(format!("a value of {} bytes is too large for the store", bytes.len())));
         }
-        for (part, chunk) in (0..).zip(bytes.chunks(VALUE_BYTES_MAX)) {
+        for (part, chunk) in (0..).zip(bytes.chunks(PART_BYTES_MAX)) {
             self.set(layout::part(key, part).0, Some(chunk.to_vec()));
         }
         Ok(())

@@ -43,6 +43,9 @@ use crate::store::query::Urgency;
 pub(crate) const FORMAT: u32 = 1;
 /// Values are kept at or below this (`reliability.md` section 1.5: 64 KiB, less some room for the header).
 pub(crate) const VALUE_BYTES_MAX: usize = 60 * 1024;
+/// Parts of larger values. sled keeps up to 16 rows in a leaf and writes a leaf above 128 KiB as a file of its own, which its flush
+/// does not reach: 16 parts stay below that.
+pub(crate) const PART_BYTES_MAX: usize = 7 * 1024;
 /// Longer texts enter keys as their digest.
 const KEY_TEXT_BYTES_MAX: usize = 512;
 

@@ -23,7 +23,7 @@ use crate::server::socket::Socket;
 /// serving, so that you can look around from a second terminal. Nothing leaves this machine.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  usher demo                       then look around in a second terminal; Ctrl-C ends it\n  usher demo --once                ends by itself: 0 if everything came out as it should\n  usher demo --keep /tmp/tanuki    keeps the workspace for later"
+    after_help = "Examples:\n  usher demo                       then look around in a second terminal; Ctrl-C ends it\n  usher demo --once                ends by itself: 0 if everything came out as it should\n  usher demo --keep tanuki         keeps the workspace for later"
 )]
 pub(crate) struct Demo {
     /// End after the walk: 0 if everything came out as it should, 1 otherwise

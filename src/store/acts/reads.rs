@@ -13,7 +13,7 @@ use crate::store::act::{StoreError, StoreResult};
 use crate::store::acts::ledger;
 use crate::store::acts::life::{self, Life, Running};
 use crate::store::kv::{self, Order, Rows};
-use crate::store::layout::{self, VALUE_BYTES_MAX};
+use crate::store::layout::{self, PART_BYTES_MAX};
 use crate::store::query::{AccountQuery, Counts, EventQuery};
 use crate::store::record::{StoredHead, decode};
 
@@ -206,13 +206,13 @@ fn unreadable(error: &chain::Unreadable) -> StoreError {
 /// A part of a block's bodies.
 fn bytes(rows: &dyn Rows, first: u64, span: std::ops::Range<usize>) -> StoreResult<Vec<u8>> {
     let missing = || StoreError::Damaged(format!("the bodies of the block of entry {first} are incomplete"));
-    let (start, end) = (span.start / VALUE_BYTES_MAX, span.end.saturating_sub(1) / VALUE_BYTES_MAX);
+    let (start, end) = (span.start / PART_BYTES_MAX, span.end.saturating_sub(1) / PART_BYTES_MAX);
     let mut bytes = Vec::new();
     for part in start..=end {
         let key = layout::part(&layout::bodies(first), u16::try_from(part).map_err(|_| missing())?);
         bytes.extend(rows.get(&key.0)?.ok_or_else(missing)?);
     }
-    let offset = start * VALUE_BYTES_MAX;
+    let offset = start * PART_BYTES_MAX;
     bytes.get(span.start - offset..span.end - offset).map(<[u8]>::to_vec).ok_or_else(missing)
 }
 

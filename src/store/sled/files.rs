@@ -36,6 +36,33 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(if dir.as_os_str().is_empty() { Path::new(".") } else { dir })?.sync_all()
 }
 
+/// Makes files that sled wrote beside its log durable: rows too large for the log, which its flush does not reach. `known` are
+/// those that were made durable before.
+pub(crate) fn sync_blobs(dir: &Path, known: &mut std::collections::BTreeSet<std::ffi::OsString>) -> io::Result<()> {
+    let blobs = dir.join("blobs");
+    let mut present = std::collections::BTreeSet::new();
+    let mut fresh = false;
+    for entry in fs::read_dir(&blobs)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !known.contains(&name) {
+            match File::open(entry.path()) {
+                Ok(file) => file.sync_all()?,
+                // Removed meanwhile: nothing refers to it any more.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            }
+            fresh = true;
+        }
+        present.insert(name);
+    }
+    if fresh {
+        sync_dir(&blobs)?;
+    }
+    *known = present;
+    Ok(())
+}
+
 /// Makes a file's name durable.
 pub(crate) fn sync_parent(file: &Path) -> io::Result<()> {
     sync_dir(file.parent().unwrap_or(Path::new(".")))

@@ -7,9 +7,8 @@
 //! log: a record that is still there says what the tree says already.
 
 use crate::store::kv::{Overlay, WriteBatch};
+use crate::store::layout::PART_BYTES_MAX;
 
-/// Bytes of one stored part (`reliability.md` section 1.5: values stay below 64 KiB).
-const PART_BYTES_MAX: usize = 60 * 1024;
 /// Marks a removed row.
 const REMOVED: u32 = u32::MAX;
 
@@ -64,7 +63,7 @@ impl Journal {
     pub(super) fn add(&mut self, tree: &sled::Tree, rows: WriteBatch) -> sled::Result<()> {
         let record = encode(&rows);
         let mut batch = sled::Batch::default();
-        for (part, bytes) in (0_u16..).zip(record.chunks(PART_BYTES_MAX)) {
+        for (part, bytes) in (0_u32..).zip(record.chunks(PART_BYTES_MAX)) {
             batch.insert(key(self.next, part).as_slice(), bytes);
         }
         tree.apply_batch(batch)?;
@@ -117,7 +116,7 @@ impl Journal {
     }
 }
 
-fn key(number: u64, part: u16) -> Vec<u8> {
+fn key(number: u64, part: u32) -> Vec<u8> {
     let mut key = number.to_be_bytes().to_vec();
     key.extend_from_slice(&part.to_be_bytes());
     key

@@ -1,5 +1,7 @@
 //! Rows in sled: one tree for the rows, so that one batch is atomic over everything, and a journal in front of it.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,8 @@ pub(crate) struct SledRows {
     handle: RwLock<Option<Handle>>,
     /// What was committed and is not in the tree yet.
     journal: RwLock<Journal>,
+    /// Files beside sled's log that are durable.
+    blobs: Mutex<BTreeSet<OsString>>,
     memory: Mutex<Memory>,
     /// Held while this lives.
     _lock: File,
@@ -82,6 +86,7 @@ impl SledRows {
             settings: settings.clone(),
             handle: RwLock::new(Some(handle)),
             journal: RwLock::new(journal),
+            blobs: Mutex::default(),
             memory: Mutex::new(memory),
             _lock: lock,
         })
@@ -200,6 +205,8 @@ impl Kv for SledRows {
         contained(|| {
             self.with(|handle| {
                 handle.db.flush().map_err(failed("flush"))?;
+                let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+                files::sync_blobs(&self.dir, &mut blobs).map_err(files::naming(&self.dir, "make its files durable"))?;
                 // sled's flush is no disk barrier on Linux.
                 handle.log.sync_data().map_err(|source| StoreError::Io { act: "flush", source })
             })
@@ -213,6 +220,8 @@ impl Kv for SledRows {
     /// sled keeps failing after a full disk or an I/O error until it is opened again.
     fn mend(&self) {
         files::drop_ballast(&self.dir);
+        // In the order in which reads take them.
+        let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
         let mut handle = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = handle.take() {
             drop(contained(|| {
@@ -222,8 +231,8 @@ impl Kv for SledRows {
         }
         *handle = open_handle(&self.dir, &self.settings).ok();
         // What was added may or may not have reached the disk: go on from what is there.
-        if let Some(journal) = handle.as_ref().and_then(|handle| Journal::load(&handle.journal).ok()) {
-            *self.journal.write().unwrap_or_else(PoisonError::into_inner) = journal;
+        if let Some(there) = handle.as_ref().and_then(|handle| Journal::load(&handle.journal).ok()) {
+            *journal = there;
         }
         let free = files::free_bytes(&self.dir).unwrap_or(0);
         if free > self.settings.free_bytes_min.saturating_add(2 * self.settings.ballast_bytes) {
