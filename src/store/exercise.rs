@@ -35,7 +35,13 @@ pub fn words(number: u64) -> String {
 /// # Errors
 /// Those of [`SledStore::open`] and of the acts; [`StoreError::Io`] if `out` can't be written.
 pub fn exercise(dir: &Path, acts: u64, at: Timestamp, out: &mut dyn Write) -> StoreResult<Exercise> {
-    let settings = SledSettings { create: true, command: "usher store exercise".to_owned(), ..SledSettings::default() };
+    // A small journal, so that a run that is killed is killed while it settles, too.
+    let settings = SledSettings {
+        create: true,
+        command: "usher store exercise".to_owned(),
+        journal_bytes_max: 64 << 10,
+        ..SledSettings::default()
+    };
     let store = Arc::new(SledStore::open(dir, &settings)?);
     let io = |source| StoreError::Io { act: "run its exercise", source };
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(io)?;

@@ -19,6 +19,8 @@ pub struct SledSettings {
     pub command: String,
     /// Memory for pages, in bytes.
     pub cache_bytes: u64,
+    /// Bytes of rows that the journal holds before they are brought into the tree; the default is some ten thousand operations.
+    pub journal_bytes_max: usize,
     /// Acts are refused while the disk has less than this free, in bytes.
     pub free_bytes_min: u64,
     /// Size of a file that is given up when the disk is full all the same, so that the store can be closed cleanly, in bytes.
@@ -31,6 +33,7 @@ impl Default for SledSettings {
             create: false,
             command: "usher".to_owned(),
             cache_bytes: 64 * 1024 * 1024,
+            journal_bytes_max: 32 << 20,
             free_bytes_min: 64 * 1024 * 1024,
             ballast_bytes: 8 * 1024 * 1024,
         }

@@ -15,9 +15,6 @@ use crate::store::sled::journal::Journal;
 use crate::store::sled::{SledSettings, files};
 use crate::store::stored::contained;
 
-/// Bytes of rows that the journal holds before they are brought into the tree: some ten thousand operations.
-const JOURNAL_BYTES_MAX: usize = 32 << 20;
-
 /// An open sled, and our own handle of its log for the barrier that sled's flush lacks.
 #[derive(Debug)]
 struct Handle {
@@ -198,7 +195,7 @@ impl Kv for SledRows {
             let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
             contained(|| self.with(|handle| journal.add(&handle.journal, rows).map_err(failed("write"))))?;
         }
-        self.settle(JOURNAL_BYTES_MAX)
+        self.settle(self.settings.journal_bytes_max)
     }
 
     fn flush(&self) -> StoreResult<()> {

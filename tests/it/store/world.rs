@@ -67,6 +67,8 @@ pub(super) fn settings() -> SledSettings {
     SledSettings {
         create: true,
         command: "a test".into(),
+        // So small that acts read rows from the journal, from the tree, and from both.
+        journal_bytes_max: 4_096,
         free_bytes_min: 1,
         ballast_bytes: 4_096,
         ..Default::default()
