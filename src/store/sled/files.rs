@@ -81,7 +81,7 @@ pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// What sled creates is durable only after this.
 pub(crate) fn sync_created(dir: &Path) -> io::Result<()> {
-    for name in ["db", "conf"] {
+    for name in ["db", "conf", "journal"] {
         let file = dir.join(name);
         if file.exists() {
             File::open(file)?.sync_all()?;

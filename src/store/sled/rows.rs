@@ -1,4 +1,4 @@
-//! Rows in sled: one tree for the rows, so that one batch is atomic over everything, and a journal in front of it.
+//! Rows in sled: one tree for the rows, so that one batch is atomic over everything, and a journal of our own in front of it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use crate::store::act::{StoreError, StoreResult};
 use crate::store::kv::{self, Kv, Order, Pair, Rows, WriteBatch};
 use crate::store::record::StoredHead;
 use crate::store::sled::checkpoint::Memory;
-use crate::store::sled::journal::Journal;
+use crate::store::sled::journal::{Journal, Unopened};
 use crate::store::sled::{SledSettings, files};
 use crate::store::stored::contained;
 
@@ -19,9 +19,13 @@ use crate::store::stored::contained;
 #[derive(Debug)]
 struct Handle {
     db: sled::Db,
-    journal: sled::Tree,
+    /// The number of the last journal record that the rows have.
+    settled: sled::Tree,
     log: File,
 }
+
+/// The key of that number.
+const SETTLED: &str = "last";
 
 /// The rows of a store on disk.
 #[derive(Debug)]
@@ -50,6 +54,14 @@ fn failed(act: &'static str) -> impl FnOnce(sled::Error) -> StoreError {
     }
 }
 
+fn failed_journal(source: io::Error) -> StoreError {
+    if is_full(&source) {
+        StoreError::DiskFull(source.to_string())
+    } else {
+        StoreError::Io { act: "write its journal", source }
+    }
+}
+
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -73,7 +85,7 @@ impl SledRows {
         let lock = files::lock(dir, &settings.command)?;
         files::remove_unfinished_snapshots(dir).map_err(files::naming(dir, "tidy up its directory"))?;
         let handle = open_handle(dir, settings)?;
-        let journal = contained(|| Journal::load(&handle.journal).map_err(failed("read its journal")))?;
+        let journal = open_journal(dir, &handle)?;
         // Every time: a crash may have come between the first creation and this.
         files::sync_created(dir).map_err(files::naming(dir, "make its directory durable"))?;
         let memory = Memory::open(dir)?;
@@ -97,17 +109,43 @@ impl SledRows {
     /// Writes a last checkpoint.
     pub(crate) fn close(&self, head: &StoredHead) -> StoreResult<()> {
         self.settle(0)?;
-        self.flush()?;
+        // Best effort: what is left in the file is not looked at.
+        drop(self.journal.read().unwrap_or_else(PoisonError::into_inner).shrink());
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).write(self, head)
     }
 
-    /// Brings the journal's rows into the tree if they are more than `bytes_max`.
+    /// Brings the journal's rows into the tree, durably, if they are more than `bytes_max`.
     fn settle(&self, bytes_max: usize) -> StoreResult<()> {
         let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
         if journal.bytes() <= bytes_max {
             return Ok(());
         }
-        contained(|| self.with(|handle| journal.settle(&handle.db, &handle.journal).map_err(failed("write"))))
+        contained(|| self.with(|handle| self.bring_in(handle, &journal)))?;
+        journal.settled();
+        Ok(())
+    }
+
+    fn bring_in(&self, handle: &Handle, journal: &Journal) -> StoreResult<()> {
+        let mut batch = sled::Batch::default();
+        for (key, slot) in journal.rows() {
+            match slot {
+                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
+        handle.db.apply_batch(batch).map_err(failed("write"))?;
+        self.flush_tree(handle)?;
+        // The number after the rows: if it is missing, the records are laid over them once more and change nothing.
+        handle.settled.insert(SETTLED, &journal.last().to_be_bytes()).map_err(failed("write"))?;
+        self.flush_tree(handle)
+    }
+
+    fn flush_tree(&self, handle: &Handle) -> StoreResult<()> {
+        handle.db.flush().map_err(failed("flush"))?;
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        files::sync_blobs(&self.dir, &mut blobs).map_err(files::naming(&self.dir, "make its files durable"))?;
+        // sled's flush is no disk barrier on Linux.
+        handle.log.sync_data().map_err(|source| StoreError::Io { act: "flush", source })
     }
 
     fn with<T>(&self, act: impl FnOnce(&Handle) -> StoreResult<T>) -> StoreResult<T> {
@@ -141,8 +179,19 @@ fn open_once(dir: &Path, settings: &SledSettings) -> StoreResult<Handle> {
     })?;
     let path = dir.join("db");
     let log = File::options().read(true).write(true).open(&path).map_err(files::naming(&path, "open its log"))?;
-    let journal = db.open_tree("journal").map_err(failed("open its journal"))?;
-    Ok(Handle { db, journal, log })
+    let settled = db.open_tree("settled").map_err(failed("open its files"))?;
+    Ok(Handle { db, settled, log })
+}
+
+/// The journal of the store in `dir`, from the record on that the tree does not have.
+fn open_journal(dir: &Path, handle: &Handle) -> StoreResult<Journal> {
+    let settled = handle.settled.get(SETTLED).map_err(failed("read"))?;
+    let settled = settled.and_then(|bytes| Some(u64::from_be_bytes(bytes.as_ref().try_into().ok()?)));
+    let path = dir.join("journal");
+    Journal::open(&path, settled.unwrap_or(0)).map_err(|why| match why {
+        Unopened::Io(error) => files::naming(&path, "open its journal")(error),
+        Unopened::Damaged(what) => StoreError::Damaged(format!("{what}; restore a backup with `usher store restore`")),
+    })
 }
 
 impl Rows for SledRows {
@@ -191,23 +240,13 @@ impl Kv for SledRows {
     }
 
     fn apply(&self, rows: WriteBatch) -> StoreResult<()> {
-        {
-            let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
-            contained(|| self.with(|handle| journal.add(&handle.journal, rows).map_err(failed("write"))))?;
-        }
-        self.settle(self.settings.journal_bytes_max)
+        self.settle(self.settings.journal_bytes_max)?;
+        let mut journal = self.journal.write().unwrap_or_else(PoisonError::into_inner);
+        journal.add(rows).map_err(failed_journal)
     }
 
     fn flush(&self) -> StoreResult<()> {
-        contained(|| {
-            self.with(|handle| {
-                handle.db.flush().map_err(failed("flush"))?;
-                let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
-                files::sync_blobs(&self.dir, &mut blobs).map_err(files::naming(&self.dir, "make its files durable"))?;
-                // sled's flush is no disk barrier on Linux.
-                handle.log.sync_data().map_err(|source| StoreError::Io { act: "flush", source })
-            })
-        })
+        self.journal.read().unwrap_or_else(PoisonError::into_inner).sync().map_err(failed_journal)
     }
 
     fn flushed(&self, head: &StoredHead) {
@@ -228,7 +267,7 @@ impl Kv for SledRows {
         }
         *handle = open_handle(&self.dir, &self.settings).ok();
         // What was added may or may not have reached the disk: go on from what is there.
-        if let Some(there) = handle.as_ref().and_then(|handle| Journal::load(&handle.journal).ok()) {
+        if let Some(there) = handle.as_ref().and_then(|handle| open_journal(&self.dir, handle).ok()) {
             *journal = there;
         }
         let free = files::free_bytes(&self.dir).unwrap_or(0);

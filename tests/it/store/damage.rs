@@ -22,6 +22,22 @@ fn history(path: &Path) -> Head {
     })
 }
 
+/// A copy of a store as the power would leave it: nothing settled, all of it in the journal. With the end of its chain.
+fn unsettled(path: &Path) -> Head {
+    let open_at = path.with_extension("open");
+    let settings = SledSettings { create: true, journal_bytes_max: 1 << 20, ..settings() };
+    let store = SledStore::open(&open_at, &settings).unwrap();
+    let head = block_on(async {
+        people(&store, 30).await;
+        for number in 1..=10 {
+            provisioned(&store, 5 + number, number).await;
+        }
+        store.head().await.unwrap()
+    });
+    copy(&open_at, path);
+    head
+}
+
 /// Copies a store with what lies beside it.
 fn copy(from: &Path, to: &Path) {
     copy_dir(from, to);
@@ -108,6 +124,40 @@ fn flipped_bytes_are_found_or_do_no_harm() {
         bytes[(place + 1).min(used)] ^= 0x0F;
         fs::write(flipped.join("db"), bytes).unwrap();
         complete_or_refused(&flipped, &head, &format!("byte {place}"));
+    }
+}
+
+#[test]
+fn what_was_not_settled_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let head = unsettled(&path);
+    for _ in 0..2 {
+        let store = open(&path);
+        block_on(async {
+            assert_eq!(store.head().await.unwrap(), head);
+            all_is_well(&store).await;
+        });
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let head = unsettled(&path);
+    let whole = fs::read(path.join("journal")).unwrap();
+    for number in 0..24 {
+        let place = whole.len() * number / 24;
+        let mut flipped = whole.clone();
+        flipped[place] ^= 0xFF;
+        for (what, bytes) in [("flipped", flipped), ("cut", whole[..place].to_vec())] {
+            let damaged = dir.path().join(format!("{what}{number}"));
+            copy(&path, &damaged);
+            fs::write(damaged.join("journal"), bytes).unwrap();
+            let what = format!("{what} at byte {place}");
+            assert!(!complete_or_refused(&damaged, &head, &what), "{what}: opened without what was acknowledged");
+        }
     }
 }
 
