@@ -1,5 +1,6 @@
 //! Attribute values: what SCIM can carry (RFC 7643 section 2.3), without null. *No value* is the absence of a value.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -43,7 +44,24 @@ impl Value {
 
     /// Equal by meaning: lists are compared as sets, empty parts do not count, "true" in any case equals `true`.
     pub fn same(&self, other: &Self) -> bool {
-        self.canonical() == other.canonical()
+        self == other || self.in_canonical_form() == other.in_canonical_form()
+    }
+
+    /// As [`Value::canonical`], without a copy where this is canonical already.
+    pub fn in_canonical_form(&self) -> Cow<'_, Self> {
+        if self.is_canonical() { Cow::Borrowed(self) } else { Cow::Owned(self.canonical()) }
+    }
+
+    fn is_canonical(&self) -> bool {
+        match self {
+            Self::List(items) => {
+                items.iter().all(|item| !item.is_empty() && item.is_canonical())
+                    && items.is_sorted_by(|one, next| one < next)
+            }
+            Self::Object(parts) => parts.values().all(|part| !part.is_empty() && part.is_canonical()),
+            Self::Text(text) => !text.eq_ignore_ascii_case("true") && !text.eq_ignore_ascii_case("false"),
+            Self::Integer(_) | Self::Boolean(_) => true,
+        }
     }
 
     /// The form that [`Value::same`] compares: lists sorted and without repeats or empty items, objects without empty parts.

@@ -48,6 +48,8 @@ pub struct Cycle<'a> {
     as_of: Timestamp,
     watcher: &'a dyn Watcher,
     observer: Observer<'a>,
+    /// Whether absences are noted as they are seen: filing notes them otherwise.
+    notes_absences: bool,
     evaluations: u64,
     rule_errors: u64,
     entitlement_faults: BTreeMap<String, u64>,
@@ -91,12 +93,20 @@ impl<'a> Cycle<'a> {
             as_of: engine.parts.clock.now(),
             watcher,
             observer,
+            notes_absences: true,
             app,
             evaluations: 0,
             rule_errors: 0,
             entitlement_faults: BTreeMap::new(),
             unseen: (0, String::new()),
         })
+    }
+
+    /// Says that what is planned will be filed.
+    #[must_use]
+    pub fn to_be_filed(mut self) -> Self {
+        self.notes_absences = false;
+        self
     }
 
     /// The pages of the pass, one after the other; `position` is where the last one ended.
@@ -110,20 +120,23 @@ impl<'a> Cycle<'a> {
                 *self.entitlement_faults.entry(fault.clone()).or_default() += 1;
             }
         }
-        let (judged, unseen) = self.observer.look(judged, self.as_of, self.watcher).await?;
-        if let Some(why) = unseen.values().next() {
+        let seen = self.observer.look(judged, self.as_of, (self.notes_absences, self.watcher)).await?;
+        if let Some(why) = seen.unseen.values().next() {
             if self.unseen.0 == 0 {
                 self.unseen.1.clone_from(why);
             }
-            self.unseen.0 += unseen.len() as u64;
+            self.unseen.0 += seen.unseen.len() as u64;
         }
-        let owners = self.observer.owners(&judged).await?;
+        let owners = self.observer.owners(&seen.judged).await?;
         let (app, as_of) = (Arc::clone(&self.app), self.as_of);
-        let page = tokio::task::spawn_blocking(move || {
-            let connector = app.connector;
-            plan_page(&PageInput { as_of, app: &app.spec, connector, pairs: &judged, owners: &owners, unseen: &unseen })
+        let planned = side_by_side(seen.judged, move |judged| {
+            let (connector, unseen) = (app.connector, &seen.unseen);
+            let input = PageInput { as_of, app: &app.spec, connector, pairs: &judged, owners: &owners, unseen };
+            vec![plan_page(&input)]
         });
-        Ok(Some(page.await.map_err(|error| EngineError::Invalid(format!("planning failed: {error}")))?))
+        let mut page = PlanPage::merge(planned.await?);
+        page.absent = seen.absent;
+        Ok(Some(page))
     }
 
     async fn rows(&self, position: &mut Position) -> Result<Option<(Vec<PairRow>, Vec<Cause>)>, EngineError> {
@@ -167,11 +180,12 @@ impl<'a> Cycle<'a> {
 
     async fn judge(&self, rows: Vec<PairRow>, causes: Vec<Cause>) -> Result<Vec<Judged>, EngineError> {
         let (app, instance) = (Arc::clone(&self.app), self.engine.instance);
-        let judged = tokio::task::spawn_blocking(move || {
-            let pairs = rows.into_iter().zip(causes);
-            pairs.map(|(row, cause)| judge(&app.spec, &app.rules, instance, row, cause)).collect::<Vec<_>>()
-        });
-        judged.await.map_err(|error| EngineError::Invalid(format!("evaluating the rules failed: {error}")))
+        let pairs = rows.into_iter().zip(causes).collect();
+        let judge_all = move |pairs: Vec<(PairRow, Cause)>| {
+            let each = |(row, cause)| judge(&app.spec, &app.rules, instance, row, cause);
+            pairs.into_iter().map(each).collect()
+        };
+        side_by_side(pairs, judge_all).await
     }
 
     /// The first pass: folds all pages into the sum, which admission then decides on.
@@ -345,6 +359,33 @@ fn show(shown: &mut PlanPage, page: &PlanPage) -> u64 {
     let room_skipped = SHOWN_OPERATIONS_MAX.saturating_sub(shown.skipped.len());
     shown.skipped.extend(page.skipped.iter().take(room_skipped).cloned());
     page.operations.len().saturating_sub(room) as u64
+}
+
+/// Works on a page's pairs in as many parts as there are processors; the parts' results one after the other, in order.
+async fn side_by_side<T, R>(
+    mut pairs: Vec<T>,
+    work: impl Fn(Vec<T>) -> Vec<R> + Send + Sync + 'static,
+) -> Result<Vec<R>, EngineError>
+where
+    T: Send + 'static,
+    R: Send + 'static,
+{
+    /// Fewer pairs than this are not worth a thread of their own.
+    const PART_PAIRS_MIN: usize = 50;
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let part = pairs.len().div_ceil(processors).max(PART_PAIRS_MIN);
+    let work = Arc::new(work);
+    let mut parts = Vec::new();
+    while !pairs.is_empty() {
+        let later = pairs.split_off(part.min(pairs.len()));
+        let (now, work) = (std::mem::replace(&mut pairs, later), Arc::clone(&work));
+        parts.push(tokio::task::spawn_blocking(move || work(now)));
+    }
+    let mut results = Vec::new();
+    for part in parts {
+        results.extend(part.await.map_err(|error| EngineError::Invalid(format!("planning failed: {error}")))?);
+    }
+    Ok(results)
 }
 
 /// How far a pass came.

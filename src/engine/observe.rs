@@ -16,6 +16,7 @@ use crate::engine::perform::{self, Lesson, Listing};
 use crate::engine::plan::Judged;
 use crate::engine::plan::page::fold_name;
 use crate::id::UserId;
+use crate::provision::account::Observation;
 use crate::provision::desired::Desired;
 use crate::provision::diff;
 use crate::provision::leaving::Access;
@@ -24,6 +25,17 @@ use crate::provision::leaving::Access;
 const LISTING_WORTH: usize = 20;
 /// Discovery and filters are looked at again after this long.
 const LEARNED_HOLDS: Span = Span::from_days(7);
+
+/// What looking at a page's pairs brought.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The pairs, with fresh observations in their accounts.
+    pub judged: Vec<Judged>,
+    /// Pairs that could not be looked at, and why.
+    pub unseen: BTreeMap<UserId, String>,
+    /// Absent in the complete list, and not noted yet: whoever files the page notes it.
+    pub absent: Vec<(UserId, Timestamp)>,
+}
 
 /// The looking side of one planner pass.
 pub struct Observer<'a> {
@@ -63,50 +75,57 @@ impl<'a> Observer<'a> {
     }
 
     /// Looks up the pairs that would be created or linked and are not known at the target. Pairs that could not be looked at are
-    /// named with the reason: nothing is created blindly.
+    /// named with the reason: nothing is created blindly. What was found is noted in the store; absences that the list shows only if
+    /// `note_absences`, because filing writes the same rows again.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn look(
         &mut self,
-        mut judged: Vec<Judged>,
+        judged: Vec<Judged>,
         as_of: Timestamp,
-        watcher: &dyn Watcher,
-    ) -> Result<(Vec<Judged>, BTreeMap<UserId, String>), EngineError> {
+        (note_absences, watcher): (bool, &dyn Watcher),
+    ) -> Result<Seen, EngineError> {
         let wanted: Vec<usize> = (0..judged.len())
             .filter(|index| {
                 let pair = &judged[*index];
                 pair.desired.is_some() && diff::needs_lookup(&pair.row.account, &pair.access, as_of)
             })
             .collect();
-        let mut unseen = BTreeMap::new();
+        let mut seen = Seen { judged, ..Seen::default() };
         if wanted.is_empty() {
-            return Ok((judged, unseen));
+            return Ok(seen);
         }
         if let Err(why) = self.introduce(as_of).await? {
-            unseen.extend(wanted.iter().map(|index| (judged[*index].row.user.id, why.clone())));
-            return Ok((judged, unseen));
+            seen.unseen.extend(wanted.iter().map(|index| (seen.judged[*index].row.user.id, why.clone())));
+            return Ok(seen);
         }
         if wanted.len() >= LISTING_WORTH && matches!(self.listing, Listed::NotAsked) {
             self.list(watcher).await?;
         }
         let (mut matches, mut lessons) = (Vec::new(), Vec::new());
         for index in wanted {
-            let pair = &mut judged[index];
+            let pair = &mut seen.judged[index];
+            let user = pair.row.user.id;
             match self.look_up(pair).await {
                 Ok(looked) => {
-                    matches.push((pair.row.user.id, looked.observation.clone()));
+                    match (&looked.observation, &self.listing) {
+                        (Observation::Absent { at }, Listed::Complete(_)) if !note_absences => {
+                            seen.absent.push((user, *at));
+                        }
+                        _ => matches.push((user, looked.observation.clone())),
+                    }
                     pair.row.account.observation = looked.observation;
                     lessons.extend(looked.lessons);
                 }
-                Err(why) => {
-                    unseen.insert(pair.row.user.id, why);
-                }
+                Err(why) => drop(seen.unseen.insert(user, why)),
             }
         }
         self.learn(&lessons).await?;
-        self.engine.parts.store.note_matches(&self.app.spec.name, matches).await?;
-        Ok((judged, unseen))
+        if !matches.is_empty() {
+            self.engine.parts.store.note_matches(&self.app.spec.name, matches).await?;
+        }
+        Ok(seen)
     }
 
     async fn look_up(&self, pair: &Judged) -> Result<Looked, String> {

@@ -9,17 +9,18 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::clock::Timestamp;
 use crate::connector::capability::{AppState, FilterProbe, Learned};
 use crate::engine::active::ActiveApp;
 use crate::engine::breaker::Breaker;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::{Lane, Way};
-use crate::engine::perform::{self, Lesson, Performed};
+use crate::engine::perform::{self, Lesson};
 use crate::engine::registrar::Registrar;
 use crate::id::EventId;
+use crate::provision::account::Account;
 use crate::provision::backoff;
 use crate::provision::event::StatusKind;
+use crate::provision::guard::Cleared;
 use crate::provision::guard::clearance::{self, Void};
 use crate::provision::outcome::{Failure, FailureClass, Outcome};
 use crate::store::act::{Claimed, Finish, Lane as Claim, Store};
@@ -48,12 +49,29 @@ struct Shared {
     instance: crate::id::InstanceId,
 }
 
+/// What a conversation can be about.
+enum Ready {
+    /// Cleared, with its intent on disk.
+    Send(Cleared, Account),
+    /// To be found out.
+    LookUp(Claimed),
+}
+
+impl Ready {
+    fn event(&self) -> EventId {
+        match self {
+            Self::Send(cleared, _) => cleared.event().id,
+            Self::LookUp(claimed) => claimed.event.id,
+        }
+    }
+}
+
 struct Round<'a> {
     engine: &'a Engine,
     shared: Arc<Shared>,
     lane: Arc<Lane>,
     concurrency: usize,
-    ready: VecDeque<Claimed>,
+    ready: VecDeque<Ready>,
     flying: JoinSet<(Finish, Vec<Lesson>)>,
     /// Which event each task is about, for the case that it breaks down.
     aboard: HashMap<tokio::task::Id, EventId>,
@@ -61,7 +79,7 @@ struct Round<'a> {
     verifying: HashSet<EventId>,
     landed: Vec<Finish>,
     recording: Option<JoinHandle<Result<Vec<EventId>, EngineError>>>,
-    claiming: Option<JoinHandle<Result<Vec<Claimed>, EngineError>>>,
+    claiming: Option<JoinHandle<Result<Vec<Ready>, EngineError>>>,
     pushed: Pushed,
     breaker: Breaker,
     exhausted: bool,
@@ -179,20 +197,20 @@ impl Round<'_> {
         self.trip().await
     }
 
-    fn take(&mut self, claimed: Vec<Claimed>) {
+    fn take(&mut self, claimed: Vec<Ready>) {
         self.exhausted = claimed.is_empty();
-        let looked_up = claimed.iter().filter(|one| one.event.status.kind() == StatusKind::Verifying);
-        self.verifying.extend(looked_up.map(|one| one.event.id));
+        let looked_up = claimed.iter().filter(|one| matches!(one, Ready::LookUp(_)));
+        self.verifying.extend(looked_up.map(Ready::event));
         self.ready.extend(claimed);
     }
 
     /// Sends what is ready, up to the concurrency.
     fn launch(&mut self) {
         while self.flying.len() < self.room() {
-            let Some(claimed) = self.ready.pop_front() else { return };
+            let Some(ready) = self.ready.pop_front() else { return };
             let shared = Arc::clone(&self.shared);
-            let event = claimed.event.id;
-            let task = self.flying.spawn(async move { attempt(&shared, claimed).await });
+            let event = ready.event();
+            let task = self.flying.spawn(async move { attempt(&shared, ready).await });
             self.aboard.insert(task.id(), event);
         }
     }
@@ -288,18 +306,19 @@ async fn record(shared: Arc<Shared>, outcomes: Vec<Finish>) -> Result<Vec<EventI
 }
 
 /// Claims due events, clears them, and puts the intents of those that may go on disk.
-async fn claim(shared: Arc<Shared>, looked_up: HashSet<EventId>, limit: usize) -> Result<Vec<Claimed>, EngineError> {
+async fn claim(shared: Arc<Shared>, looked_up: HashSet<EventId>, limit: usize) -> Result<Vec<Ready>, EngineError> {
     let now = shared.clock.now();
     let mut claimed = shared.store.claim(&shared.app.spec.name, Claim::All, now, limit + looked_up.len()).await?;
     claimed.retain(|one| !looked_up.contains(&one.event.id));
-    let (mut ready, mut void, mut queued) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ready, mut void, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
     for one in claimed {
         if one.event.status.kind() == StatusKind::Verifying {
-            ready.push(one);
+            ready.push(Ready::LookUp(one));
             continue;
         }
-        match clear(&shared, &one, now) {
-            Ok(()) => queued.push(one),
+        let app = &shared.app;
+        match clearance::clear(&one.event, &one.account, &app.spec, app.connector, &shared.state, now) {
+            Ok(clear) => cleared.push((clear, one.account)),
             Err(Void::AppStopped(_)) => return Ok(Vec::new()),
             Err(Void::Stale(why)) => {
                 void.push(Finish { event: one.event.id, outcome: Outcome::Void { why }, exchanges: Vec::new() });
@@ -309,22 +328,18 @@ async fn claim(shared: Arc<Shared>, looked_up: HashSet<EventId>, limit: usize) -
     if !void.is_empty() {
         shared.store.finish(void, now).await?;
     }
-    if queued.is_empty() {
+    if cleared.is_empty() {
         return Ok(ready);
     }
-    let begun = shared.store.begin(queued.iter().map(|one| one.event.id).collect(), now).await?;
+    let begun = shared.store.begin(cleared.iter().map(|(one, _)| one.event().id).collect(), now).await?;
     let begun: HashSet<EventId> = begun.into_iter().collect();
-    ready.extend(queued.into_iter().filter(|one| begun.contains(&one.event.id)));
+    let cleared = cleared.into_iter().filter(|(one, _)| begun.contains(&one.event().id));
+    ready.extend(cleared.map(|(one, account)| Ready::Send(one, account)));
     Ok(ready)
 }
 
-fn clear(shared: &Shared, claimed: &Claimed, now: Timestamp) -> Result<(), Void> {
-    let app = &shared.app;
-    clearance::clear(&claimed.event, &claimed.account, &app.spec, app.connector, &shared.state, now).map(drop)
-}
-
-/// One attempt: clearance again, at the last moment, then the conversation.
-async fn attempt(shared: &Shared, claimed: Claimed) -> (Finish, Vec<Lesson>) {
+/// One attempt: the conversation about what was cleared, or a look at what became of the one before.
+async fn attempt(shared: &Shared, ready: Ready) -> (Finish, Vec<Lesson>) {
     let learned = Arc::clone(&shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner));
     let cx = perform::Context {
         target: &*shared.way.target,
@@ -335,19 +350,10 @@ async fn attempt(shared: &Shared, claimed: Claimed) -> (Finish, Vec<Lesson>) {
         throttle: &shared.way.throttle,
         instance: shared.instance,
     };
-    let event = claimed.event.id;
-    let performed = if claimed.event.status.kind() == StatusKind::Verifying {
-        perform::verify(cx, &claimed.event, &claimed.account).await
-    } else {
-        let (app, now) = (&shared.app, shared.clock.now());
-        match clearance::clear(&claimed.event, &claimed.account, &app.spec, app.connector, &shared.state, now) {
-            Ok(cleared) => perform::perform(cx, &cleared, &claimed.account).await,
-            Err(void) => Performed {
-                outcome: Outcome::Void { why: void.to_string() },
-                exchanges: Vec::new(),
-                lessons: Vec::new(),
-            },
-        }
+    let event = ready.event();
+    let performed = match &ready {
+        Ready::LookUp(claimed) => perform::verify(cx, &claimed.event, &claimed.account).await,
+        Ready::Send(cleared, account) => perform::perform(cx, cleared, account).await,
     };
     (Finish { event, outcome: performed.outcome, exchanges: performed.exchanges }, performed.lessons)
 }

@@ -1,4 +1,4 @@
-//! The registrar: whose accounts are these? Every answered create asks the ledger; the questions that wait together are one read.
+//! The registrar: whose accounts are these? Conversations ask the ledger; the questions that wait together are one read.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +44,10 @@ impl Owners for Registrar {
         let gone =
             |_| StoreError::Io { act: "answer whose an account is", source: std::io::Error::other("it was closed") };
         answer.await.map_err(gone)?
+    }
+
+    fn finish_asks(&self) -> bool {
+        true
     }
 }
 

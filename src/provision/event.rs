@@ -1,6 +1,7 @@
 //! Events: the life of one operation. One transition function; an illegal step is an error (`design.md` section 5).
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -193,8 +194,8 @@ pub struct IllegalStep {
 pub struct Event {
     /// Numbered by the store.
     pub id: EventId,
-    /// The instruction.
-    pub operation: Operation,
+    /// The instruction. It never changes, and many look at it.
+    pub operation: Arc<Operation>,
     /// Digest of the payload: what an approval is for.
     pub payload: Digest,
     /// What the guards said.

@@ -154,7 +154,8 @@ impl Operation {
         hasher.value(&self.kind).text(self.app.as_str()).value(&self.user).value(&self.remote_id).text(&self.user_name);
         for change in &self.changes {
             hasher.text(&change.path);
-            hasher.value(&change.old.as_ref().map(Value::canonical)).value(&change.new.as_ref().map(Value::canonical));
+            hasher.value(&change.old.as_ref().map(Value::in_canonical_form));
+            hasher.value(&change.new.as_ref().map(Value::in_canonical_form));
         }
         hasher.value(&self.edges);
     }

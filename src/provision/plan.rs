@@ -1,6 +1,7 @@
 //! Plans: pages of operations with findings and verdicts, what was skipped and why, and the sum over all pages.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planned {
     /// The instruction.
-    pub operation: Operation,
+    pub operation: Arc<Operation>,
     /// What the guards say about it.
     pub findings: Vec<Finding>,
     /// What follows from that.
@@ -126,10 +127,43 @@ pub struct PlanPage {
     pub released: Vec<(UserId, Vec<String>)>,
     /// Pairs frozen by the policy `nothing`.
     pub kept: Vec<UserId>,
+    /// Pairs that this plan found absent in a complete list of the target: remembered when the page is filed.
+    pub absent: Vec<(UserId, Timestamp)>,
     /// All pairs of the page: their dirty marks are cleared by filing it.
     pub users: Vec<UserId>,
     /// How many were skipped because nothing they depend on changed.
     pub unchanged: u64,
+}
+
+impl PlanPage {
+    /// Brings everything into its order.
+    pub fn sort(&mut self) {
+        self.operations.sort_by_key(|planned| (!planned.operation.kind.is_leaving(), planned.operation.user));
+        self.skipped.sort_by_key(|skipped| skipped.user);
+        self.quiet.sort_by_key(|quiet| quiet.0);
+        self.kept.sort();
+        self.released.sort();
+        self.absent.sort();
+        self.users.sort();
+    }
+
+    /// One page from parts of it.
+    pub fn merge(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let Some(mut page) = parts.next() else { return Self::default() };
+        for part in parts {
+            page.operations.extend(part.operations);
+            page.skipped.extend(part.skipped);
+            page.quiet.extend(part.quiet);
+            page.released.extend(part.released);
+            page.kept.extend(part.kept);
+            page.absent.extend(part.absent);
+            page.users.extend(part.users);
+            page.unchanged += part.unchanged;
+        }
+        page.sort();
+        page
+    }
 }
 
 /// Operations by kind and verdict.

@@ -1,6 +1,7 @@
 //! Request bodies, strict by RFC 7643 and 7644: `schemas` always, lower-case operations, booleans as booleans. Bodies of writes are
 //! made for a [`Cleared`] operation only: an unguarded push does not compile.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
@@ -11,6 +12,7 @@ use crate::provision::desired::{split_path, unflatten};
 use crate::provision::guard::Cleared;
 use crate::provision::operation::Change;
 use crate::scim::decode::Resource;
+use crate::scim::nested::Nested;
 
 /// The core schema of users (RFC 7643 section 8.7.1).
 pub const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
@@ -20,15 +22,12 @@ const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 pub type Activation = Option<bool>;
 
 /// The body of a POST.
-pub fn create(cleared: &Cleared<'_>, connector: &Connector) -> Vec<u8> {
-    let mut values = BTreeMap::new();
-    for change in &cleared.operation().changes {
-        if let Some(new) = &change.new {
-            values.insert(change.path.clone(), shape(connector, &change.path, new));
-        }
-    }
+pub fn create(cleared: &Cleared, connector: &Connector) -> Vec<u8> {
+    let changes = &cleared.operation().changes;
+    let new = changes.iter().filter_map(|change| Some((change.path.as_str(), change.new.as_ref()?)));
+    let values = new.map(|(path, new)| (path, shape(connector, path, new)));
     let active = connector.users.active_on_create.then_some(true);
-    bytes(&resource_json(&values, active, None))
+    resource(values, active, None)
 }
 
 /// One PATCH request and what it covers.
@@ -42,7 +41,7 @@ pub struct Patch {
 
 /// The PATCH requests (RFC 7644 section 3.5.2) for `only` those changes whose path it names (all if `None`), in `style`.
 pub fn patches(
-    cleared: &Cleared<'_>,
+    cleared: &Cleared,
     connector: &Connector,
     style: PatchStyle,
     active: Activation,
@@ -81,7 +80,7 @@ fn with_paths(changes: &[&Change], connector: &Connector, active: Activation) ->
 fn operation(change: &Change, connector: &Connector) -> Json {
     let rule = connector.rule(&change.path);
     let path = rule.map(|rule| rule.patch_path.as_str()).filter(|path| !path.is_empty());
-    let value = change.new.as_ref().map(|new| shape(connector, &change.path, new));
+    let value = change.new.as_ref().map(|new| shape(connector, &change.path, new).into_owned());
     match value.or_else(|| rule.and_then(|rule| rule.fallback.clone())) {
         Some(value) => match path {
             Some(path) => json!({ "op": "replace", "path": path, "value": single_value(&value, path).to_json() }),
@@ -97,7 +96,7 @@ fn without_paths(changes: &[&Change], connector: &Connector, active: Activation)
     let mut operations = Vec::new();
     for change in changes {
         let fallback = || connector.rule(&change.path).and_then(|rule| rule.fallback.clone());
-        match change.new.as_ref().map(|new| shape(connector, &change.path, new)).or_else(fallback) {
+        match change.new.as_ref().map(|new| shape(connector, &change.path, new).into_owned()).or_else(fallback) {
             Some(value) => drop(values.insert(change.path.clone(), value)),
             None => operations.push(json!({ "op": "remove", "path": change.path })),
         }
@@ -132,7 +131,7 @@ fn is_primary(item: &Value) -> bool {
 /// The body of a PUT (RFC 7644 section 3.5.1): what the account will have. `current` is what the target shows now, and is carried
 /// back where it is writable and not ours; `pushed` is what we manage.
 pub fn replace(
-    cleared: &Cleared<'_>,
+    cleared: &Cleared,
     connector: &Connector,
     current: &Resource,
     pushed: &BTreeMap<String, Value>,
@@ -148,13 +147,14 @@ pub fn replace(
     }
     for change in &cleared.operation().changes {
         let fallback = || connector.rule(&change.path).and_then(|rule| rule.fallback.clone());
-        match change.new.as_ref().map(|new| shape(connector, &change.path, new)).or_else(fallback) {
+        match change.new.as_ref().map(|new| shape(connector, &change.path, new).into_owned()).or_else(fallback) {
             Some(value) => drop(values.insert(change.path.clone(), value)),
             None => drop(values.remove(&change.path)),
         }
     }
     let id = connector.users.id_in_body.then_some(current.id.as_str());
-    bytes(&resource_json(&values, active.or(current.active), id))
+    let values = values.iter().map(|(path, value)| (path.as_str(), Cow::Borrowed(value)));
+    resource(values, active.or(current.active), id)
 }
 
 fn owned((path, value): (&String, &Value)) -> (String, Value) {
@@ -172,21 +172,30 @@ fn writable(connector: &Connector, path: &str) -> bool {
     !computed && !read_only && !derived && !connector.lacks(path)
 }
 
-fn resource_json(values: &BTreeMap<String, Value>, active: Activation, id: Option<&str>) -> Json {
-    let mut schemas = vec![Json::from(USER_SCHEMA)];
-    let mut extensions: Vec<&str> = values.keys().filter_map(|path| split_path(path).0).collect();
-    extensions.dedup();
-    schemas.extend(extensions.into_iter().map(Json::from));
-    let mut object = Map::new();
-    object.insert("schemas".to_owned(), Json::Array(schemas));
+/// A whole resource; `values` in the order of their paths.
+fn resource<'a>(
+    values: impl Iterator<Item = (&'a str, Cow<'a, Value>)>,
+    active: Activation,
+    id: Option<&'a str>,
+) -> Vec<u8> {
+    let (mut resource, mut schemas) = (Nested::default(), vec![USER_SCHEMA]);
     if let Some(id) = id {
-        object.insert("id".to_owned(), Json::from(id));
+        resource.put("id", Cow::Owned(Value::from(id)));
     }
-    object.extend(nested(values));
+    for (path, value) in values {
+        if let Some(extension) = split_path(path).0
+            && schemas.last() != Some(&extension)
+        {
+            schemas.push(extension);
+        }
+        resource.put(path, value);
+    }
     if let Some(active) = active {
-        object.insert("active".to_owned(), Json::Bool(active));
+        resource.put("active", Cow::Owned(Value::from(active)));
     }
-    Json::Object(object)
+    resource.put_texts("schemas", schemas);
+    // Values have string keys and no foreign serialiser: they always encode.
+    serde_json::to_vec(&resource).expect("a resource encodes")
 }
 
 fn nested(values: &BTreeMap<String, Value>) -> Map<String, Json> {
@@ -194,22 +203,23 @@ fn nested(values: &BTreeMap<String, Value>) -> Map<String, Json> {
 }
 
 /// `value` as this target takes it: forbidden characters removed, text cut to its length, values to their number (primary first).
-pub fn shape(connector: &Connector, path: &str, value: &Value) -> Value {
+pub fn shape<'a>(connector: &Connector, path: &str, value: &'a Value) -> Cow<'a, Value> {
     let rule = connector.rule(path);
     let length_max = rule.map_or(0, |rule| rule.length_max as usize);
     let values_max = rule.map_or(0, |rule| rule.values_max as usize);
     let value = if connector.users.strip.is_empty() && length_max == 0 {
-        value.clone()
+        Cow::Borrowed(value)
     } else {
-        shape_text(value, &connector.users.strip, length_max)
+        Cow::Owned(shape_text(value, &connector.users.strip, length_max))
     };
-    match value {
-        Value::List(mut items) if values_max > 0 && items.len() > values_max => {
+    match &*value {
+        Value::List(items) if values_max > 0 && items.len() > values_max => {
+            let mut items = items.clone();
             items.sort_by_key(|item| !is_primary(item));
             items.truncate(values_max);
-            Value::List(items)
+            Cow::Owned(Value::List(items))
         }
-        other => other,
+        _ => value,
     }
 }
 

@@ -16,6 +16,8 @@ pub mod listing;
 pub mod redact;
 pub mod target;
 
+mod nested;
+
 pub use client::{HttpTarget, TargetError};
 pub use decode::Resource;
 pub use target::{Answer, Method, Request, Target, TransportError};

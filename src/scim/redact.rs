@@ -11,8 +11,8 @@ pub fn redact(body: &[u8]) -> String {
     // Scrubbed before it is cut, on a little more than is kept: a secret must not survive because its end was cut off.
     let window = &body[..body.len().min(KEPT_MAX_BYTES * 2)];
     let scrubbed = scrub(&String::from_utf8_lossy(window));
-    let mut text =
-        if scrubbed.chars().any(|c| c.is_control() || !c.is_ascii()) { printable(&scrubbed) } else { scrubbed };
+    let plain = |byte: u8| (b' '..=b'~').contains(&byte);
+    let mut text = if scrubbed.bytes().all(plain) { scrubbed } else { printable(&scrubbed) };
     if text.len() > KEPT_MAX_BYTES || cut {
         let mut end = text.len().min(KEPT_MAX_BYTES - '…'.len_utf8());
         while !text.is_char_boundary(end) {
@@ -24,24 +24,30 @@ pub fn redact(body: &[u8]) -> String {
     text
 }
 
+/// Keys whose values are secrets, as their names end in JSON.
+const SECRET_KEYS: [&str; 6] = ["password", "secret", "token", "passwd", "apikey", "api_key"];
+/// Schemes before a credential.
+const SCHEMES: [&str; 2] = ["bearer", "basic"];
+
 /// `text` without the values of secret keys and without bearer and basic credentials.
 pub fn scrub(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
+    let ends = |at: usize, words: &[&str]| {
+        let before = &text.as_bytes()[..at];
+        words
+            .iter()
+            .any(|word| before.len() >= word.len() && before[at - word.len()..].eq_ignore_ascii_case(word.as_bytes()))
+    };
     let mut hidden: Vec<(usize, usize)> = Vec::new();
-    for key in ["password\"", "secret\"", "token\"", "passwd\"", "apikey\"", "api_key\""] {
-        for (at, _) in lower.match_indices(key) {
-            hidden.extend(json_value_after(&lower, at + key.len()));
-        }
-    }
-    for scheme in ["bearer ", "basic "] {
-        for (at, _) in lower.match_indices(scheme) {
-            hidden.extend(word_after(&lower, at + scheme.len()));
+    for (at, mark) in text.bytes().enumerate().filter(|(_, byte)| matches!(byte, b'"' | b' ')) {
+        if mark == b'"' && ends(at, &SECRET_KEYS) {
+            hidden.extend(json_value_after(text, at + 1));
+        } else if mark == b' ' && ends(at, &SCHEMES) {
+            hidden.extend(word_after(text, at + 1));
         }
     }
     if hidden.is_empty() {
         return text.to_owned();
     }
-    hidden.sort_unstable();
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
     for (start, end) in hidden {

@@ -1,11 +1,13 @@
 //! The committer: runs waiting acts one after the other, writes them together, flushes once, and answers only then.
 
+use std::sync::Arc;
+
 use crate::store::act::{StoreError, StoreResult};
 use crate::store::acts::reads;
 use crate::store::group::Group;
 use crate::store::kv::Kv;
 use crate::store::layout;
-use crate::store::record::StoredHead;
+use crate::store::record::{FiledEvent, StoredHead};
 
 /// A group is closed once it has this many rows and entries: some MB, some milliseconds.
 const GROUP_ROWS_MAX: usize = 20_000;
@@ -49,8 +51,8 @@ impl Committer {
             job.run(&mut group);
             done.push(job);
         }
-        let (batch, head) = group.seal();
-        let written = if batch.is_empty() { Ok(()) } else { self.write(kv, gate, batch, head) };
+        let (batch, head, filed) = group.seal();
+        let written = if batch.is_empty() { Ok(()) } else { self.write(kv, gate, batch, (head, filed)) };
         for job in done {
             job.answer(written.as_ref().copied());
         }
@@ -61,7 +63,7 @@ impl Committer {
         kv: &dyn Kv,
         gate: &std::sync::RwLock<()>,
         batch: crate::store::kv::WriteBatch,
-        head: StoredHead,
+        (head, filed): (StoredHead, Vec<Arc<FiledEvent>>),
     ) -> StoreResult<()> {
         kv.room()?;
         let applied = {
@@ -72,7 +74,7 @@ impl Committer {
         let written = applied.and_then(|()| kv.flush());
         match written {
             Ok(()) => {
-                kv.flushed(&head);
+                kv.flushed(&head, filed);
                 self.head = head;
                 Ok(())
             }

@@ -2,6 +2,7 @@
 //! fails leaves no trace. Numbers entries, keeps the counters, closes the blocks of the chain.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::history::chain;
@@ -13,7 +14,7 @@ use crate::store::act::{StoreError, StoreResult};
 use crate::store::kv::{self, Order, Overlay, Pair, Rows, WriteBatch};
 use crate::store::layout::{self, Key, PART_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::store::query::Counts;
-use crate::store::record::{Row, StoredHead, encode, tidy_counts};
+use crate::store::record::{FiledEvent, Row, StoredHead, encode, tidy_counts};
 
 /// A written row, or a removed one.
 type Slot = Option<Vec<u8>>;
@@ -27,6 +28,7 @@ pub(crate) struct Group<'a> {
     head: StoredHead,
     counts: BTreeMap<AppName, Counts>,
     entries: Vec<(Entry, Vec<u8>)>,
+    filed: Vec<Arc<FiledEvent>>,
     mark: Mark,
 }
 
@@ -35,6 +37,7 @@ struct Mark {
     head: StoredHead,
     counts: Option<BTreeMap<AppName, Counts>>,
     entries: usize,
+    filed: usize,
 }
 
 impl Rows for Group<'_> {
@@ -48,19 +51,33 @@ impl Rows for Group<'_> {
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>> {
         kv::scan_over(&self.rows, |enough| self.base.scan(from, to, order, enough), (from, to), order, limit)
     }
+
+    fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {
+        self.base.recent(event)
+    }
 }
 
 impl<'a> Group<'a> {
     /// An empty group over `base`, whose chain ends at `head`.
     pub(crate) fn new(base: &'a dyn Rows, head: StoredHead) -> Self {
-        let mark = Mark { head: head.clone(), counts: None, entries: 0 };
-        Self { base, rows: BTreeMap::new(), undo: Vec::new(), head, counts: BTreeMap::new(), entries: Vec::new(), mark }
+        let mark = Mark { head: head.clone(), counts: None, entries: 0, filed: 0 };
+        Self {
+            base,
+            rows: BTreeMap::new(),
+            undo: Vec::new(),
+            head,
+            counts: BTreeMap::new(),
+            entries: Vec::new(),
+            filed: Vec::new(),
+            mark,
+        }
     }
 
     /// Runs one act: kept if it succeeds, without a trace if it fails.
     pub(crate) fn run<T>(&mut self, act: impl FnOnce(&mut Self) -> StoreResult<T>) -> StoreResult<T> {
         self.undo.clear();
-        self.mark = Mark { head: self.head.clone(), counts: None, entries: self.entries.len() };
+        self.mark =
+            Mark { head: self.head.clone(), counts: None, entries: self.entries.len(), filed: self.filed.len() };
         let result = act(self);
         if result.is_err() {
             self.take_back();
@@ -81,6 +98,7 @@ impl<'a> Group<'a> {
             self.counts = counts;
         }
         self.entries.truncate(self.mark.entries);
+        self.filed.truncate(self.mark.filed);
     }
 
     /// How many rows wait to be written.
@@ -88,8 +106,8 @@ impl<'a> Group<'a> {
         self.rows.len() + self.entries.len()
     }
 
-    /// Everything as one batch, with the end of the chain after it.
-    pub(crate) fn seal(mut self) -> (WriteBatch, StoredHead) {
+    /// Everything as one batch, with the end of the chain after it, and the events that were filed.
+    pub(crate) fn seal(mut self) -> (WriteBatch, StoredHead, Vec<Arc<FiledEvent>>) {
         for block in chain::build(&self.entries, self.head.hash) {
             self.head.hash = block.hash;
             self.head.blocks += 1;
@@ -108,7 +126,7 @@ impl<'a> Group<'a> {
             self.head.commits += 1;
             self.rows.insert(layout::meta("head").0, Some(encode(&self.head)));
         }
-        (self.rows.into_iter().collect(), self.head)
+        (self.rows.into_iter().collect(), self.head, self.filed)
     }
 
     // --- rows -------------------------------------------------------------------------------------------------------
@@ -129,6 +147,13 @@ impl<'a> Group<'a> {
             )));
         }
         self.set(key.0, Some(bytes));
+        Ok(())
+    }
+
+    /// Writes an event as it is filed.
+    pub(crate) fn put_filed(&mut self, filed: FiledEvent) -> StoreResult<()> {
+        self.put(layout::event_filed(filed.event.id), &filed)?;
+        self.filed.push(Arc::new(filed));
         Ok(())
     }
 

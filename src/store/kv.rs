@@ -1,8 +1,11 @@
 //! The seam under the acts: ordered rows of bytes. A backend does nothing but keep them; all meaning is above.
 
+use std::sync::Arc;
+
+use crate::id::EventId;
 use crate::store::act::StoreResult;
 use crate::store::layout::Key;
-use crate::store::record::{Row, StoredHead, decode};
+use crate::store::record::{FiledEvent, Row, StoredHead, decode};
 
 /// Key and value.
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);
@@ -24,6 +27,11 @@ pub(crate) trait Rows: Send + Sync {
 
     /// At most `limit` rows with `from <= key < to`.
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>>;
+
+    /// An event as it was filed, if that is remembered: a row that never changes.
+    fn recent(&self, _event: EventId) -> Option<Arc<FiledEvent>> {
+        None
+    }
 }
 
 /// What is written together or not at all: `None` = removed.
@@ -37,8 +45,8 @@ pub(crate) trait Kv: Rows {
     fn apply(&self, batch: WriteBatch) -> StoreResult<()>;
     /// When it returns, all that was applied is on disk.
     fn flush(&self) -> StoreResult<()>;
-    /// Told after each flush where the chain ends now.
-    fn flushed(&self, head: &StoredHead);
+    /// Told after each flush where the chain ends now, and which events were filed.
+    fn flushed(&self, head: &StoredHead, filed: Vec<Arc<FiledEvent>>);
     /// Told after a failed commit: brings the handle into a state that can go on, if it can.
     fn mend(&self);
 }

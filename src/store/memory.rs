@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use crate::id::EventId;
 use crate::store::act::StoreResult;
 use crate::store::commit::{self, Committer, Job};
 use crate::store::kv::{Kv, Order, Pair, Rows, WriteBatch};
-use crate::store::record::StoredHead;
+use crate::store::recent::Recent;
+use crate::store::record::{FiledEvent, StoredHead};
 use crate::store::stored::{Backend, Reads, Stored, Writer};
 
 /// Rows in memory, and what a crash would take back.
@@ -15,6 +17,7 @@ use crate::store::stored::{Backend, Reads, Stored, Writer};
 struct MemoryRows {
     state: Mutex<State>,
     manual: AtomicBool,
+    recent: Recent,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +50,10 @@ impl Rows for MemoryRows {
             Order::Descending => range.rev().take(limit).map(owned).collect(),
         })
     }
+
+    fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {
+        self.recent.get(event)
+    }
 }
 
 impl Kv for MemoryRows {
@@ -73,7 +80,9 @@ impl Kv for MemoryRows {
         Ok(())
     }
 
-    fn flushed(&self, _head: &StoredHead) {}
+    fn flushed(&self, _head: &StoredHead, filed: Vec<Arc<FiledEvent>>) {
+        self.recent.keep(filed);
+    }
 
     fn mend(&self) {}
 }
@@ -152,6 +161,7 @@ impl MemoryStore {
         }
         drop(state);
         let manual = AtomicBool::new(self.rows.manual.load(Ordering::SeqCst));
-        Self::over(MemoryRows { state: Mutex::new(State { rows, unflushed: Vec::new() }), manual })
+        let state = Mutex::new(State { rows, unflushed: Vec::new() });
+        Self::over(MemoryRows { state, manual, recent: Recent::default() })
     }
 }

@@ -131,16 +131,16 @@ fn what_was_admitted_and_did_not_change_is_cleared() {
 fn another_payload_than_the_one_admitted_is_void() {
     let changed = "the payload, the connector or the base URL changed";
     let mut gate = Gate::update();
-    gate.event.operation.changes[0].new = Some(Value::from("Admiral"));
+    std::sync::Arc::make_mut(&mut gate.event.operation).changes[0].new = Some(Value::from("Admiral"));
     gate.is_stale(changed);
     let mut gate = Gate::update();
-    gate.event.operation.kind = Kind::Delete;
+    std::sync::Arc::make_mut(&mut gate.event.operation).kind = Kind::Delete;
     gate.is_stale(changed);
     let mut gate = Gate::update();
-    gate.event.operation.user = world::id(2);
+    std::sync::Arc::make_mut(&mut gate.event.operation).user = world::id(2);
     gate.is_stale(changed);
     let mut gate = Gate::update();
-    gate.event.operation.remote_id = Some("t-9".to_owned());
+    std::sync::Arc::make_mut(&mut gate.event.operation).remote_id = Some("t-9".to_owned());
     gate.account.remote_id = Some("t-9".to_owned());
     gate.is_stale(changed);
     let mut gate = Gate::adoption();

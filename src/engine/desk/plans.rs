@@ -203,7 +203,7 @@ impl Engine {
         let lane = self.lanes.of(&app.spec.name);
         let done = {
             let _one = lane.planning.lock().await;
-            let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?;
+            let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?.to_be_filed();
             let mut first = cycle.first_pass().await?;
             if exact.is_some_and(|plan| plan.summary.digest != first.summary.digest) {
                 return Err(EngineError::Invalid(format!(

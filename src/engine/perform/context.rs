@@ -22,6 +22,12 @@ pub trait Owners: Send + Sync {
     /// # Errors
     /// If the store can't be read.
     async fn owners(&self, app: &AppName, remote_ids: Vec<String>) -> StoreResult<Vec<Option<UserId>>>;
+
+    /// Whether [`Store::finish`] records what the conversation brings: it asks the same of a new account, in the act itself, so that
+    /// the conversation need not.
+    fn finish_asks(&self) -> bool {
+        false
+    }
 }
 
 #[async_trait]

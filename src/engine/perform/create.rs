@@ -19,7 +19,7 @@ const LAGGING_ATTEMPTS_MAX: u32 = 6;
 
 impl Attempt<'_> {
     /// Carries out a create.
-    pub async fn create(&mut self, cleared: &Cleared<'_>) -> Outcome {
+    pub async fn create(&mut self, cleared: &Cleared) -> Outcome {
         let users = &self.cx().connector().users;
         if !users.username_unique
             && let Some(outcome) = self.look_before().await

@@ -10,7 +10,7 @@ use crate::scim::target::Method;
 
 impl Attempt<'_> {
     /// Carries out a deactivation.
-    pub async fn deactivate(&mut self, cleared: &Cleared<'_>) -> Outcome {
+    pub async fn deactivate(&mut self, cleared: &Cleared) -> Outcome {
         match self.cx().connector().users.deactivate {
             Deactivation::Active => match self.write(cleared, Some(false)).await {
                 Ok(()) => succeeded(self.event.operation.remote_id.clone(), ""),
@@ -22,7 +22,7 @@ impl Attempt<'_> {
     }
 
     /// Carries out a delete.
-    pub async fn delete(&mut self, _cleared: &Cleared<'_>) -> Outcome {
+    pub async fn delete(&mut self, _cleared: &Cleared) -> Outcome {
         if !self.cx().connector().users.delete {
             return self.ended(self.impossible("this kind of target can't delete accounts"));
         }

@@ -96,7 +96,7 @@ fn wanted_text(cx: Context<'_>, desired: &Desired, path: &str) -> Option<String>
     let shaped = crate::scim::encode::shape(cx.connector(), name, value);
     let primary =
         |item: &&Value| matches!(item, Value::Object(parts) if parts.get("primary") == Some(&Value::Boolean(true)));
-    let item = match &shaped {
+    let item = match &*shaped {
         Value::List(items) => items.iter().find(primary).or_else(|| items.first())?,
         other => other,
     };

@@ -13,7 +13,7 @@ use crate::scim::decode::Resource;
 
 impl Attempt<'_> {
     /// Carries out a rename.
-    pub async fn rename(&mut self, cleared: &Cleared<'_>) -> Outcome {
+    pub async fn rename(&mut self, cleared: &Cleared) -> Outcome {
         let names = self.event.operation.changes.iter().any(|change| change.path == "userName");
         match self.cx().connector().users.username_change {
             UsernameChange::Never if names => self.ended(Failure {
@@ -28,7 +28,7 @@ impl Attempt<'_> {
     }
 
     /// The target makes a new account for the new userName and invalidates the old one.
-    async fn rename_replacing(&mut self, cleared: &Cleared<'_>) -> Outcome {
+    async fn rename_replacing(&mut self, cleared: &Cleared) -> Outcome {
         // The new name must be free, or the account that has it would be taken for ours.
         let bearers = match self.bearers_of_new_name().await {
             Err(outcome) => return outcome,

@@ -24,7 +24,7 @@ pub struct Performed {
 ///
 /// Sends the writing request at most once per form (a second form only after the first was seen to change nothing), never a second
 /// POST, and reads whatever it takes to know what became of it.
-pub async fn perform<'a>(cx: Context<'a>, cleared: &Cleared<'a>, account: &'a Account) -> Performed {
+pub async fn perform<'a>(cx: Context<'a>, cleared: &'a Cleared, account: &'a Account) -> Performed {
     let event = cleared.event();
     let mut attempt = Attempt {
         talk: Conversation::new(cx),

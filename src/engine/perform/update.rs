@@ -42,7 +42,7 @@ impl Form {
 
 impl Attempt<'_> {
     /// Carries out an update, or a rename where the account keeps its id.
-    pub async fn update(&mut self, cleared: &Cleared<'_>) -> Outcome {
+    pub async fn update(&mut self, cleared: &Cleared) -> Outcome {
         match self.write(cleared, None).await {
             Ok(()) => succeeded(self.event.operation.remote_id.clone(), ""),
             Err(outcome) => outcome,
@@ -50,7 +50,7 @@ impl Attempt<'_> {
     }
 
     /// Brings attributes up to date and sets `active = true`: in one request where the form can, else attributes first.
-    pub async fn reactivate(&mut self, cleared: &Cleared<'_>) -> Outcome {
+    pub async fn reactivate(&mut self, cleared: &Cleared) -> Outcome {
         let active = (self.cx().connector().users.deactivate != Deactivation::None).then_some(true);
         match self.write(cleared, active).await {
             Ok(()) => succeeded(self.event.operation.remote_id.clone(), ""),
@@ -62,7 +62,7 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// The outcome if they did not, or if that is not known.
-    pub async fn write(&mut self, cleared: &Cleared<'_>, active: Activation) -> Result<(), Outcome> {
+    pub async fn write(&mut self, cleared: &Cleared, active: Activation) -> Result<(), Outcome> {
         let mut paths: Vec<String> = cleared.operation().changes.iter().map(|change| change.path.clone()).collect();
         if paths.is_empty() && active.is_none() {
             return Ok(());
@@ -91,7 +91,7 @@ impl Attempt<'_> {
     /// Writes `paths` in one form. Returns those that were accepted and did not change.
     async fn write_form(
         &mut self,
-        cleared: &Cleared<'_>,
+        cleared: &Cleared,
         form: Form,
         paths: &[String],
         active: Activation,
@@ -130,7 +130,7 @@ impl Attempt<'_> {
     ///
     /// # Errors
     /// The outcome if the target did not say yes.
-    pub async fn send_once(&mut self, cleared: &Cleared<'_>) -> Result<(), Outcome> {
+    pub async fn send_once(&mut self, cleared: &Cleared) -> Result<(), Outcome> {
         match self.cx().update_verb() {
             UpdateVerb::Put => self.send_put(cleared, None).await,
             UpdateVerb::Patch => {
@@ -142,7 +142,7 @@ impl Attempt<'_> {
 
     async fn send_patches(
         &mut self,
-        cleared: &Cleared<'_>,
+        cleared: &Cleared,
         style: PatchStyle,
         active: Activation,
         only: &[String],
@@ -156,7 +156,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    async fn send_put(&mut self, cleared: &Cleared<'_>, active: Activation) -> Result<(), Outcome> {
+    async fn send_put(&mut self, cleared: &Cleared, active: Activation) -> Result<(), Outcome> {
         let id = self.remote_id()?;
         let current = match self.talk.get(id).await {
             Ok(Some(current)) => current,
@@ -196,7 +196,7 @@ impl Attempt<'_> {
         let actual = value_at(resource, &change.path);
         let rule = connector.rule(&change.path);
         let wanted = change.new.as_ref().map(|new| shape(connector, &change.path, new));
-        let wanted = wanted.or_else(|| rule.and_then(|rule| rule.fallback.clone()));
+        let wanted = wanted.or_else(|| rule.and_then(|rule| rule.fallback.clone()).map(std::borrow::Cow::Owned));
         if change.path == "externalId" && !self.cx().keeps_external_id() {
             return true;
         }

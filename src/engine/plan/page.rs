@@ -1,6 +1,7 @@
 //! One page: judged pairs → operations with findings and verdicts, and what was skipped and why.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::connector::app::AppSpec;
@@ -47,12 +48,7 @@ pub fn plan_page(input: &PageInput<'_>) -> PlanPage {
         page.users.push(judged.row.user.id);
         plan_pair(input, judged, &mut page);
     }
-    page.operations.sort_by_key(|planned| (!planned.operation.kind.is_leaving(), planned.operation.user));
-    page.skipped.sort_by_key(|skipped| skipped.user);
-    page.quiet.sort_by_key(|quiet| quiet.0);
-    page.kept.sort();
-    page.released.sort();
-    page.users.sort();
+    page.sort();
     page
 }
 
@@ -152,7 +148,7 @@ fn admit(
     operation.generation = account.generation;
     let payload = operation.payload_digest(&origin, input.connector, &findings);
     let basis = if settles(input.app, &operation) { judged.basis } else { Digest::default() };
-    Ok(Planned { operation, findings, verdict, payload, cause: judged.cause.clone(), basis })
+    Ok(Planned { operation: Arc::new(operation), findings, verdict, payload, cause: judged.cause.clone(), basis })
 }
 
 /// Whether nothing is left to do for the pair once the operation succeeded; otherwise it is planned again. A reference that waits

@@ -13,19 +13,19 @@ use crate::provision::operation::{Kind, Operation};
 /// An operation that may be sent now. Only [`clear`] makes one; it is never stored or deserialised, and the encoder of requests
 /// accepts nothing else.
 #[derive(Debug)]
-pub struct Cleared<'a> {
-    event: &'a Event,
+pub struct Cleared {
+    event: Event,
 }
 
-impl<'a> Cleared<'a> {
+impl Cleared {
     /// The operation.
-    pub fn operation(&self) -> &'a Operation {
+    pub fn operation(&self) -> &Operation {
         &self.event.operation
     }
 
     /// Its event.
-    pub fn event(&self) -> &'a Event {
-        self.event
+    pub fn event(&self) -> &Event {
+        &self.event
     }
 }
 
@@ -44,14 +44,14 @@ pub enum Void {
 ///
 /// # Errors
 /// [`Void`] with the reason in words.
-pub fn clear<'a>(
-    event: &'a Event,
+pub fn clear(
+    event: &Event,
     account: &Account,
     app: &AppSpec,
     connector: Digest,
     state: &AppState,
     as_of: Timestamp,
-) -> Result<Cleared<'a>, Void> {
+) -> Result<Cleared, Void> {
     let stale = |why: String| Err(Void::Stale(why));
     if !state.may_push() {
         return Err(Void::AppStopped(format!("{state:?}")));
@@ -87,7 +87,7 @@ pub fn clear<'a>(
         return stale("a guard refuses it".to_owned());
     }
     owned(&event.operation, account)?;
-    Ok(Cleared { event })
+    Ok(Cleared { event: event.clone() })
 }
 
 /// What we did not create or adopt, we never touch: the last check before the wire.

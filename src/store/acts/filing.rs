@@ -1,12 +1,13 @@
 //! Filing a page: operations become events, the pairs' marks are cleared, the sweep goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::directory::change::Cause;
 use crate::directory::user::User;
 use crate::id::{AppName, EventId, UserId};
-use crate::provision::account::{Mute, MuteReason, Presence};
+use crate::provision::account::{Mute, MuteReason, Observation, Presence};
 use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Status, StatusKind};
 use crate::provision::guard::finding::Class;
@@ -42,6 +43,8 @@ struct Filing<'a> {
     app: &'a AppName,
     as_of: Timestamp,
     running: Running,
+    /// Pairs that were not at the target when the plan looked.
+    absent: BTreeMap<UserId, Timestamp>,
     /// Users whose pair must be looked at again, with why and how urgently.
     again: BTreeMap<UserId, (Cause, Urgency)>,
 }
@@ -52,6 +55,7 @@ pub(crate) fn file(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, c
         app: &summary.app,
         as_of: summary.as_of,
         running: Running::read(tx, Some(&summary.app))?,
+        absent: page.absent.iter().copied().collect(),
         again: BTreeMap::new(),
     };
     let mut filed = Filed::default();
@@ -65,6 +69,7 @@ pub(crate) fn file(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, c
         }
     }
     filing.without_operation(tx, page)?;
+    filing.note_absent(tx)?;
     filing.marks(tx, page)?;
     sweep(tx, summary, page, cursor)?;
     Ok(filed)
@@ -80,6 +85,9 @@ impl Filing<'_> {
         let mut draft = Draft::load(tx, self.app, operation.user)?;
         if draft.account.generation != operation.generation {
             return Ok(None);
+        }
+        if let Some(at) = self.absent.remove(&operation.user) {
+            draft.account.observation = Observation::Absent { at };
         }
         let previous = draft.account.last_event;
         let id = tx.next_event();
@@ -108,7 +116,7 @@ impl Filing<'_> {
         };
         Event {
             id,
-            operation: planned.operation.clone(),
+            operation: Arc::clone(&planned.operation),
             payload: planned.payload,
             findings: planned.findings.clone(),
             plan: self.summary.id,
@@ -207,7 +215,7 @@ impl Filing<'_> {
             key: user.key,
             entry,
         };
-        tx.put(layout::event_filed(id), &filed)
+        tx.put_filed(filed)
     }
 
     /// Ends the open event of a pair for a newer one, or for nothing.
@@ -240,6 +248,16 @@ impl Filing<'_> {
         }
         let urgency = if planned.operation.kind.is_leaving() { Urgency::Leaver } else { Urgency::Normal };
         self.again.insert(planned.operation.user, (planned.cause.clone(), urgency));
+        Ok(())
+    }
+
+    /// What was seen of pairs without an operation.
+    fn note_absent(&mut self, tx: &mut Group<'_>) -> StoreResult<()> {
+        for (user, at) in std::mem::take(&mut self.absent) {
+            let mut draft = Draft::load(tx, self.app, user)?;
+            draft.account.observation = Observation::Absent { at };
+            draft.save(tx)?;
+        }
         Ok(())
     }
 

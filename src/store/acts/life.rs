@@ -38,7 +38,10 @@ pub(crate) struct Life {
 impl Life {
     /// From its rows: the filed one, then the state, if there is one.
     pub(crate) fn decode(filed: &[u8], state: Option<&[u8]>) -> StoreResult<Self> {
-        let filed: FiledEvent = decode(filed)?;
+        Self::of(decode(filed)?, state)
+    }
+
+    fn of(filed: FiledEvent, state: Option<&[u8]>) -> StoreResult<Self> {
         let mut life = Self {
             indexed_due: None,
             event: filed.event,
@@ -174,6 +177,10 @@ fn unindex(tx: &mut Group<'_>, life: &Life, from: StatusKind) {
 
 /// An event that does not run, or of which it does not matter.
 pub(crate) fn load(rows: &dyn Rows, id: EventId) -> StoreResult<Option<Life>> {
+    if let Some(filed) = rows.recent(id) {
+        let state = rows.get(&layout::event_state(id).0)?;
+        return Life::of(FiledEvent::clone(&filed), state.as_deref()).map(Some);
+    }
     let pairs = kv::under(rows, &layout::event(id), 2)?;
     match pairs.as_slice() {
         [] => Ok(None),

@@ -47,7 +47,10 @@ fn attempted(tx: &mut Group<'_>, life: &mut Life, exchanges: Vec<Exchange>, at: 
 
 fn settle(tx: &mut Group<'_>, life: &mut Life, outcome: Outcome, at: Timestamp) -> StoreResult<()> {
     match outcome {
-        Outcome::Succeeded(done) => succeeded(tx, life, done, at),
+        Outcome::Succeeded(done) => match owned_by_other(tx, life, &done)? {
+            Some(failure) => settle(tx, life, Outcome::Conflict(failure), at),
+            None => succeeded(tx, life, done, at),
+        },
         Outcome::Retry { failure, due } => {
             let why = failure.clone();
             life.step(tx, Status::Queued { due, last: Some(failure) }, at, because(&why))?;
@@ -86,6 +89,21 @@ fn settle(tx: &mut Group<'_>, life: &mut Life, outcome: Outcome, at: Timestamp) 
             dirty(tx, life, at)
         }
     }
+}
+
+/// A create may not be answered with an account that the ledger has under another user (`reliability.md` section 3, case 2). Asked
+/// in the act itself: of two creates that are answered with the same account, the second is refused too.
+fn owned_by_other(tx: &Group<'_>, life: &Life, done: &Done) -> StoreResult<Option<Failure>> {
+    let operation = &life.event.operation;
+    let Some(id) = done.remote_id.as_ref().filter(|_| operation.kind == Kind::Create) else { return Ok(None) };
+    let owners = planning::owners_by_remote_id(tx, &operation.app, std::slice::from_ref(id))?;
+    let other = owners.into_iter().flatten().find(|owner| *owner != operation.user);
+    Ok(other.map(|owner| Failure {
+        class: FailureClass::Conflict,
+        status: None,
+        detail: format!("the target answered with account {id}, which is {owner}'s in the ledger"),
+        retry_after: None,
+    }))
 }
 
 fn because(failure: &Failure) -> Why<'_> {

@@ -24,7 +24,7 @@ fn urgency(kind: Kind) -> Urgency {
 }
 
 pub(crate) fn retry(tx: &mut Group<'_>, id: EventId, by: OperatorId, at: Timestamp) -> StoreResult<String> {
-    let app = life::load(tx, id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?.event.operation.app;
+    let app = life::load(tx, id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?.event.operation.app.clone();
     let mut life = life::must(tx, id, &Running::read(tx, Some(&app))?)?;
     let said = match life.event.status.clone() {
         Status::Queued { last, .. } => {

@@ -5,11 +5,13 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use crate::id::EventId;
 use crate::store::act::{StoreError, StoreResult};
 use crate::store::kv::{self, Kv, Order, Pair, Rows, WriteBatch};
-use crate::store::record::StoredHead;
+use crate::store::recent::Recent;
+use crate::store::record::{FiledEvent, StoredHead};
 use crate::store::sled::checkpoint::Memory;
 use crate::store::sled::journal::{Journal, Unopened};
 use crate::store::sled::{SledSettings, files};
@@ -39,6 +41,7 @@ pub(crate) struct SledRows {
     /// Files beside sled's log that are durable.
     blobs: Mutex<BTreeSet<OsString>>,
     memory: Mutex<Memory>,
+    recent: Recent,
     /// Held while this lives.
     _lock: File,
 }
@@ -97,6 +100,7 @@ impl SledRows {
             journal: RwLock::new(journal),
             blobs: Mutex::default(),
             memory: Mutex::new(memory),
+            recent: Recent::default(),
             _lock: lock,
         })
     }
@@ -219,6 +223,10 @@ impl Rows for SledRows {
         };
         kv::scan_over(journal.rows(), below, (from, to), order, limit)
     }
+
+    fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {
+        self.recent.get(event)
+    }
 }
 
 impl Kv for SledRows {
@@ -249,7 +257,8 @@ impl Kv for SledRows {
         self.journal.read().unwrap_or_else(PoisonError::into_inner).sync().map_err(failed_journal)
     }
 
-    fn flushed(&self, head: &StoredHead) {
+    fn flushed(&self, head: &StoredHead, filed: Vec<Arc<FiledEvent>>) {
+        self.recent.keep(filed);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).note(self, head);
     }
 

@@ -394,8 +394,12 @@ impl Stage {
         let mut stage = Self::new(Kind::Create, habits, "");
         stage.changes(&[("userName", None, Some("ann@example.com")), ("displayName", None, Some("Ann"))]);
         let external_id = own_external_id(stage.event.user());
-        stage.event.operation.changes.push(change("externalId", None, Some(&external_id)));
-        stage.event.operation.external_id = Some(external_id);
+        std::sync::Arc::make_mut(&mut stage.event.operation).changes.push(change(
+            "externalId",
+            None,
+            Some(&external_id),
+        ));
+        std::sync::Arc::make_mut(&mut stage.event.operation).external_id = Some(external_id);
         stage.account.observation = Observation::Absent { at: start() };
         stage
     }
@@ -409,7 +413,7 @@ impl Stage {
                 "title": "set by hand", "groups": [{ "value": "g1" }], "name": { "givenName": "Ann" } }),
             start(),
         );
-        stage.event.operation.remote_id = Some(id.clone());
+        std::sync::Arc::make_mut(&mut stage.event.operation).remote_id = Some(id.clone());
         stage.account.remote_id = Some(id);
         stage.account.origin = Some(Origin::Created);
         stage.account.presence = if kind == Kind::Reactivate { Presence::Deactivated } else { Presence::Active };
@@ -422,7 +426,8 @@ impl Stage {
     }
 
     pub(crate) fn changes(&mut self, changes: &[(&str, Option<&str>, Option<&str>)]) {
-        self.event.operation.changes = changes.iter().map(|(path, old, new)| change(path, *old, *new)).collect();
+        std::sync::Arc::make_mut(&mut self.event.operation).changes =
+            changes.iter().map(|(path, old, new)| change(path, *old, *new)).collect();
     }
 
     pub(crate) fn context(&self) -> Context<'_> {
@@ -495,7 +500,7 @@ fn event(kind: Kind, spec: &AppSpec) -> (Event, Account) {
     };
     let event = Event {
         id: EventId(7),
-        operation,
+        operation: operation.into(),
         payload: Digest::default(),
         findings: Vec::new(),
         plan: PlanId::mint(start(), &SeededEntropy::new(3)),

@@ -439,7 +439,7 @@ async fn unknown_updates_and_deactivations_are_found_out_by_reading() {
 async fn a_rename_in_place_keeps_the_id() {
     let mut stage = Stage::on_account(Kind::Rename, Habits::default(), "");
     stage.changes(&[("userName", Some("ann@example.com"), Some("ann.b@example.com"))]);
-    stage.event.operation.user_name = "ann.b@example.com".to_owned();
+    std::sync::Arc::make_mut(&mut stage.event.operation).user_name = "ann.b@example.com".to_owned();
     assert_eq!(done(&stage.perform().await).remote_id.as_deref(), Some(stage.remote_id()));
 }
 
@@ -476,7 +476,7 @@ fn renaming() -> Stage {
     let habits = habits(|habits| habits.replaces = true);
     let mut stage = Stage::on_account(Kind::Rename, habits, "[users]\nusername_change = \"replaces\"\n");
     stage.changes(&[("userName", Some("ann@example.com"), Some("ann.b@example.com"))]);
-    stage.event.operation.user_name = "ann.b@example.com".to_owned();
+    std::sync::Arc::make_mut(&mut stage.event.operation).user_name = "ann.b@example.com".to_owned();
     stage
 }
 
@@ -543,7 +543,7 @@ async fn bodies_are_what_the_connector_says() {
         ("roles", None, None),
         (department, None, Some("Sales")),
     ]);
-    stage.event.operation.changes[3].new = Some(admin.clone());
+    std::sync::Arc::make_mut(&mut stage.event.operation).changes[3].new = Some(admin.clone());
     done(&stage.perform().await);
     let body = stage.model.state.lock().unwrap().bodies[0].clone();
     assert_eq!(body["schemas"][1], department.strip_suffix(":department").unwrap());
@@ -555,7 +555,7 @@ async fn bodies_are_what_the_connector_says() {
         let mut stage = Stage::on_account(Kind::Update, Habits::default(), connector);
         stage.learned.proven_patch_paths.insert("roles".to_owned());
         stage.changes(&[("roles", None, None)]);
-        stage.event.operation.changes[0].new = new;
+        std::sync::Arc::make_mut(&mut stage.event.operation).changes[0].new = new;
         done(&stage.perform().await);
         let operation = stage.model.state.lock().unwrap().bodies[0]["Operations"][0].clone();
         let path = r#"roles[primary eq "True"].value"#;

@@ -204,7 +204,7 @@ pub(super) fn planned(operation: Operation, verdict: Verdict) -> Planned {
         basis: Digest::of(&operation.reason),
         findings: Vec::new(),
         cause: Cause::Cycle,
-        operation,
+        operation: operation.into(),
         verdict,
     }
 }
