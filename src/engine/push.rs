@@ -27,8 +27,10 @@ use crate::store::act::{Claimed, Finish, Lane as Claim, Store};
 
 /// Outcomes recorded in one act at most.
 const FINISH_MAX: usize = 256;
-/// Events claimed ahead of what is in flight, as a multiple of the concurrency.
+/// Events claimed at once, as a multiple of the concurrency: few where the rate is limited, so that a leaver overtakes all but them.
 const AHEAD: usize = 2;
+/// The same where nothing limits the rate: what is claimed lasts while a page is being filed.
+const AHEAD_UNLIMITED: usize = 8;
 
 /// What a pushing round did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +170,13 @@ impl Round<'_> {
     }
 
     fn wants_more(&self) -> bool {
-        !self.stopping && !self.exhausted && self.ready.len() < self.concurrency
+        !self.stopping && !self.exhausted && self.ready.len() < self.ahead() / 2
+    }
+
+    /// Events claimed at once; the next ones when half of them are under way.
+    fn ahead(&self) -> usize {
+        let times = if self.shared.way.throttle.rate().is_none() { AHEAD_UNLIMITED } else { AHEAD };
+        self.concurrency * times
     }
 
     /// Starts recording what has landed; one act at a time, the next one takes what lands meanwhile.
@@ -182,7 +190,7 @@ impl Round<'_> {
     /// Starts claiming the next batch, ahead of what is in flight.
     fn claim(&mut self) {
         if self.claiming.is_none() && self.wants_more() {
-            let (shared, limit) = (Arc::clone(&self.shared), self.concurrency * AHEAD);
+            let (shared, limit) = (Arc::clone(&self.shared), self.ahead());
             self.claiming = Some(tokio::spawn(claim(shared, self.verifying.clone(), limit)));
         }
     }

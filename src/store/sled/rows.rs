@@ -26,6 +26,34 @@ struct Handle {
     log: File,
 }
 
+/// Which first bytes the keys of a tree have.
+#[derive(Debug)]
+struct Kinds([bool; 256]);
+
+impl Kinds {
+    fn of(db: &sled::Db) -> sled::Result<Self> {
+        let mut kinds = Self([false; 256]);
+        let mut from = vec![0];
+        while let Some(row) = db.range(from..).next() {
+            let kind = row?.0.first().copied().unwrap_or_default();
+            kinds.add(kind);
+            let Some(next) = kind.checked_add(1) else { break };
+            from = vec![next];
+        }
+        Ok(kinds)
+    }
+
+    fn add(&mut self, kind: u8) {
+        self.0[usize::from(kind)] = true;
+    }
+
+    /// Whether there may be keys between two, which are mostly of one kind.
+    fn between(&self, from: &[u8], to: &[u8]) -> bool {
+        let (Some(first), Some(last)) = (from.first(), to.first()) else { return true };
+        self.0[usize::from(*first)..=usize::from(*last)].contains(&true)
+    }
+}
+
 /// The key of that number.
 const SETTLED: &str = "last";
 
@@ -41,6 +69,8 @@ pub(crate) struct SledRows {
     /// Files beside sled's log that are durable.
     blobs: Mutex<BTreeSet<OsString>>,
     memory: Mutex<Memory>,
+    /// Kinds of rows (their keys' first byte) that the tree has: of others it need not be asked.
+    kinds: RwLock<Kinds>,
     recent: Recent,
     /// Held while this lives.
     _lock: File,
@@ -89,6 +119,7 @@ impl SledRows {
         files::remove_unfinished_snapshots(dir).map_err(files::naming(dir, "tidy up its directory"))?;
         let handle = open_handle(dir, settings)?;
         let journal = open_journal(dir, &handle)?;
+        let kinds = contained(|| Kinds::of(&handle.db).map_err(failed("read")))?;
         // Every time: a crash may have come between the first creation and this.
         files::sync_created(dir).map_err(files::naming(dir, "make its directory durable"))?;
         let memory = Memory::open(dir)?;
@@ -100,6 +131,7 @@ impl SledRows {
             journal: RwLock::new(journal),
             blobs: Mutex::default(),
             memory: Mutex::new(memory),
+            kinds: RwLock::new(kinds),
             recent: Recent::default(),
             _lock: lock,
         })
@@ -137,6 +169,10 @@ impl SledRows {
                 None => batch.remove(key.as_slice()),
             }
         }
+        {
+            let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
+            journal.rows().keys().filter_map(|key| key.first()).for_each(|kind| kinds.add(*kind));
+        }
         handle.db.apply_batch(batch).map_err(failed("write"))?;
         self.flush_tree(handle)?;
         // The number after the rows: if it is missing, the records are laid over them once more and change nothing.
@@ -150,6 +186,10 @@ impl SledRows {
         files::sync_blobs(&self.dir, &mut blobs).map_err(files::naming(&self.dir, "make its files durable"))?;
         // sled's flush is no disk barrier on Linux.
         handle.log.sync_data().map_err(|source| StoreError::Io { act: "flush", source })
+    }
+
+    fn may_have(&self, from: &[u8], to: &[u8]) -> bool {
+        self.kinds.read().unwrap_or_else(PoisonError::into_inner).between(from, to)
     }
 
     fn with<T>(&self, act: impl FnOnce(&Handle) -> StoreResult<T>) -> StoreResult<T> {
@@ -203,6 +243,7 @@ impl Rows for SledRows {
         let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
         match journal.rows().get(key) {
             Some(slot) => Ok(slot.clone()),
+            None if !self.may_have(key, key) => Ok(None),
             None => self.with(|handle| Ok(handle.db.get(key).map_err(failed("read"))?.map(|value| value.to_vec()))),
         }
     }
@@ -210,6 +251,9 @@ impl Rows for SledRows {
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>> {
         let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
         let below = |enough: usize| {
+            if !self.may_have(from, to) {
+                return Ok(Vec::new());
+            }
             self.with(|handle| {
                 let rows = handle.db.range::<&[u8], _>(from..to);
                 let pair = |row: sled::Result<(sled::IVec, sled::IVec)>| {
