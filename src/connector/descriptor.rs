@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::connector::groups::{EntitlementSource, GroupMode, Groups};
 use crate::directory::value::Value;
 use crate::id::Name;
 use crate::text::{self, FileError};
@@ -45,9 +46,12 @@ pub struct Connector {
     /// The `/Users` resource.
     #[serde(default)]
     pub users: Users,
-    /// Groups, as far as accounts are concerned.
+    /// Groups and who is in them.
     #[serde(default)]
     pub groups: Groups,
+    /// Other entitlements, and where they are listed.
+    #[serde(default)]
+    pub entitlements: Vec<EntitlementSource>,
     /// Rules per attribute path, for example `userName`, `name.givenName`, `roles`.
     #[serde(default)]
     pub attributes: BTreeMap<String, AttributeRule>,
@@ -230,29 +234,6 @@ impl Default for Users {
             search_parameters: String::new(),
         }
     }
-}
-
-/// Groups at the target.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Groups {
-    /// What can be done with them.
-    pub mode: GroupMode,
-    /// `/Groups`.
-    pub path: String,
-}
-
-/// What can be done with groups.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GroupMode {
-    /// Read and written (RFC 7643 section 4.2).
-    #[default]
-    Full,
-    /// The target computes them; `User.groups` is read-only and never written.
-    Computed,
-    /// There are none.
-    None,
 }
 
 /// Verb of updates.

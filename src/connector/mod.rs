@@ -5,12 +5,14 @@ pub mod app;
 pub mod builtin;
 pub mod capability;
 pub mod descriptor;
+pub mod groups;
 pub mod revision;
 
 pub use app::{AdoptMode, App, AppSpec, Approvals, CredentialRef, LeavingPolicies, LeavingPolicy, Limits, OnExisting};
 pub use builtin::builtin;
 pub use capability::{AppState, Learned};
 pub use descriptor::{
-    AttributeRule, Connector, Deactivation, FilterCombination, GroupMode, PatchStyle, UpdateVerb, UsernameChange,
+    AttributeRule, Connector, Deactivation, FilterCombination, PatchStyle, UpdateVerb, UsernameChange,
 };
+pub use groups::{EntitlementSource, GroupMode, Groups, MemberAdd, MemberRemove, MembershipRead};
 pub use revision::{Bundle, Revision};

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod desired;
 pub mod diff;
 pub mod edge;
+pub mod entitlement;
 pub mod entry;
 pub mod event;
 pub mod guard;

@@ -39,7 +39,7 @@ impl Groups<'_> {
     fn writable(&self) -> Result<(), Refusal> {
         match self.connector.groups.mode {
             GroupMode::Full => Ok(()),
-            GroupMode::Computed | GroupMode::None => {
+            GroupMode::MembershipOnly | GroupMode::ReadOnly | GroupMode::None => {
                 Err(Refusal::status(405, "groups are computed by this target and can't be written"))
             }
         }

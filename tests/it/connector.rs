@@ -61,7 +61,7 @@ fn nullplatform_is_described_in_full() {
     let target = shipped("nullplatform.toml");
     assert_eq!(target.paging.page_size_max, 200);
     assert_eq!(target.filter.combine, FilterCombination::None);
-    assert_eq!(target.groups.mode, GroupMode::Computed);
+    assert_eq!(target.groups.mode, GroupMode::MembershipOnly);
     for path in ["phoneNumbers", "addresses", "photos", "timezone", "locale", "password", "name.middleName", "title"] {
         assert!(target.lacks(path), "{path}");
     }
