@@ -7,4 +7,5 @@ mod crew;
 mod peer;
 mod start;
 mod tap;
+mod traits;
 mod walk;

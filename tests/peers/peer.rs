@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
 
-/// The bearer token that both servers are started with.
+use crate::traits::Traits;
+
+/// The bearer token that every server is started with.
 pub(crate) const TOKEN: &str = "peer-token";
 /// How long a server may take to start: a busy two-core machine needs a few seconds.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -26,10 +29,14 @@ pub(crate) struct Peer {
     pub(crate) token: &'static str,
     /// The connector that describes it, below `tests/peers/connectors`.
     pub(crate) connector: &'static str,
+    /// How it departs from what the others do.
+    pub(crate) traits: Traits,
     client: reqwest::Client,
     child: Child,
     /// What it was started with and what it printed: removed when all went well.
     files: Vec<PathBuf>,
+    /// What it keeps on disk; goes with it.
+    _disk: Option<TempDir>,
 }
 
 impl Drop for Peer {
@@ -84,6 +91,25 @@ pub(crate) fn start_scim2_server() -> Peer {
     panic!("scim2-server did not start on any of {PORT_TRIES} ports; see its logs in {}", installed().display());
 }
 
+/// Starts PyPI's canaille over an empty database of its own.
+pub(crate) fn start_canaille() -> Peer {
+    let python = installed().join("canaille/bin/python");
+    demand(
+        &installed().join("canaille/bin/canaille"),
+        "canaille",
+        "  python3 -m venv target/peers/canaille\n  target/peers/canaille/bin/pip install -r tests/peers/canaille/requirements.txt",
+    );
+    let disk = TempDir::new().unwrap();
+    let mut command = Command::new(python);
+    command.arg(repository().join("tests/peers/canaille/server.py")).env("TOKEN", TOKEN).env("FOLDER", disk.path());
+    // What the environment says of another canaille is not meant for this one.
+    command.env_remove("CANAILLE_CONFIG").env_remove("CANAILLE_ENV").current_dir(disk.path());
+    let peer = start(command, "canaille", "listening on ");
+    let mut peer = peer.unwrap_or_else(|| panic!("canaille did not start; see its log in {}", installed().display()));
+    peer._disk = Some(disk);
+    peer
+}
+
 /// Starts npm's scimmy with scimmy-routers on express.
 pub(crate) fn start_scimmy() -> Peer {
     let folder = installed().join("scimmy");
@@ -125,7 +151,17 @@ fn start(mut command: Command, name: &'static str, ready: &str) -> Option<Peer> 
                 if let Some(base_url) = line.strip_prefix(ready) {
                     let client = reqwest::Client::builder().no_proxy().build().unwrap();
                     let base_url = base_url.trim().trim_end_matches('/').to_owned();
-                    return Some(Peer { base_url, token: TOKEN, connector: name, client, child, files: vec![log] });
+                    let (traits, files) = (Traits::of(name), vec![log]);
+                    return Some(Peer {
+                        base_url,
+                        token: TOKEN,
+                        connector: name,
+                        traits,
+                        client,
+                        child,
+                        files,
+                        _disk: None,
+                    });
                 }
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => {
@@ -170,20 +206,48 @@ impl Peer {
         serde_json::from_slice(&self.raw(path).await).unwrap()
     }
 
-    /// POST to `/Users` as some third party would; gives the id.
-    pub(crate) async fn seed(&self, user: &Json) -> String {
-        let (status, body) = self.send(reqwest::Method::POST, "/Users", Some(user)).await;
-        assert_eq!(status, 201, "POST /Users: {}", String::from_utf8_lossy(&body));
+    /// POST to `path` as some third party would; gives the id.
+    async fn create(&self, path: &str, resource: &Json) -> String {
+        let (status, body) = self.send(reqwest::Method::POST, path, Some(resource)).await;
+        assert_eq!(status, 201, "POST {path}: {}", String::from_utf8_lossy(&body));
         let created: Json = serde_json::from_slice(&body).unwrap();
         created["id"].as_str().unwrap().to_owned()
     }
 
-    /// The users whose userName is exactly this.
+    /// Makes a user as some third party would, in the form that this server takes; gives the id.
+    pub(crate) async fn seed(&self, user: &Json) -> String {
+        self.create("/Users", &self.traits.fit(user)).await
+    }
+
+    /// Makes a group with these users (by id) in it as some third party would; gives the id.
+    pub(crate) async fn seed_group(&self, name: &str, members: &[String]) -> String {
+        let schemas = ["urn:ietf:params:scim:schemas:core:2.0:Group"];
+        let members: Vec<Json> =
+            members.iter().map(|id| json!({ "value": id, "$ref": format!("{}/Users/{id}", self.base_url) })).collect();
+        self.create("/Groups", &json!({ "schemas": schemas, "displayName": name, "members": members })).await
+    }
+
+    /// Puts users into a group as some third party would.
+    pub(crate) async fn seed_members(&self, group: &str, members: &[String]) {
+        let members: Vec<Json> = members.iter().map(|id| json!({ "value": id })).collect();
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "add", "path": "members", "value": members }],
+        });
+        let (status, answer) = self.send(reqwest::Method::PATCH, &format!("/Groups/{group}"), Some(&body)).await;
+        assert!(matches!(status, 200 | 204), "PATCH /Groups/{group}: {}", String::from_utf8_lossy(&answer));
+    }
+
+    /// The users whom a search for this userName brings; where there is no search, those of the list whose userName is exactly this.
     pub(crate) async fn users_called(&self, user_name: &str) -> Vec<Json> {
         let filter: String =
             format!("userName eq \"{user_name}\"").bytes().map(|byte| format!("%{byte:02X}")).collect();
         let list = self.get(&format!("/Users?filter={filter}")).await;
-        list["Resources"].as_array().cloned().unwrap_or_default()
+        let mut found = list["Resources"].as_array().cloned().unwrap_or_default();
+        if !self.traits.filters {
+            found.retain(|user| user["userName"] == user_name);
+        }
+        found
     }
 
     /// How many users there are (`totalResults` of the list).
