@@ -1,5 +1,5 @@
 // A SCIM server made of scimmy, scimmy-routers and express. This script keeps resources in maps and refuses a taken
-// userName; everything else (parsing, filters, PATCH, errors, discovery) is the libraries' own.
+// userName or displayName of a group; everything else (parsing, filters, PATCH, errors, discovery) is the libraries' own.
 // Usage: TOKEN=secret PORT=0 node server.mjs; prints "listening on http://127.0.0.1:PORT/scim" when it is ready.
 import { randomUUID } from "node:crypto";
 import express from "express";
@@ -37,14 +37,20 @@ function keep(Resource, refuse) {
         });
 }
 
-keep(SCIMMY.Resources.User, (users, id, { userName }) => {
-    const taken = [...users.values()].some(
-        (user) => user.id !== id && user.userName.toLowerCase() === userName.toLowerCase(),
-    );
-    if (taken) throw new ScimError(409, "uniqueness", `userName ${userName} is taken`);
-});
+/** Refuses a value of `attribute` that another resource has, in whatever case. */
+function unique(attribute) {
+    return (resources, id, resource) => {
+        const wanted = resource[attribute].toLowerCase();
+        const taken = [...resources.values()].some(
+            (other) => other.id !== id && other[attribute].toLowerCase() === wanted,
+        );
+        if (taken) throw new ScimError(409, "uniqueness", `${attribute} ${resource[attribute]} is taken`);
+    };
+}
+
+keep(SCIMMY.Resources.User, unique("userName"));
 SCIMMY.Resources.declared("User").extend(SCIMMY.Schemas.EnterpriseUser, false);
-keep(SCIMMY.Resources.Group, () => {});
+keep(SCIMMY.Resources.Group, unique("displayName"));
 
 const wanted = `Bearer ${process.env.TOKEN}`;
 const routers = new SCIMMYRouters({
