@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::peer::Peer;
 use crate::tap::{Sent, Tap};
+use crate::traits::Traits;
 
 /// Where the LDIF files are, if the variable does not say.
 const FOLDER: &str = "../shared/data/planetexpress";
@@ -47,7 +48,7 @@ fn account(user) {
         name: #{ formatted: user.username, givenName: user.given_name, familyName: user.family_name },
         displayName: user.display_name ?? `${user.given_name} ${user.family_name}`,
         title: user.title ?? first(user.custom.jobs),
-        userType: if user.in_group("ship_crew") { "Crew" } else if user.in_group("admin_staff") { "Office" } else { () },
+        USER_TYPE
         emails: addresses(user),
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": #{ department: user.department },
     }
@@ -61,11 +62,23 @@ fn addresses(user) {
     let all = [];
     for address in user.emails {
         let main = address == user.email;
-        all.push(#{ value: address, type: if main { "work" } else { "other" }, primary: main });
+        all.push(ADDRESS);
     }
     all
 }
 "#;
+
+/// The rules, giving only what the server takes.
+fn rules(traits: &Traits) -> String {
+    let (user_type, address) = match traits.rich {
+        true => (
+            r#"userType: if user.in_group("ship_crew") { "Crew" } else if user.in_group("admin_staff") { "Office" } else { () },"#,
+            r#"#{ value: address, type: if main { "work" } else { "other" }, primary: main }"#,
+        ),
+        false => ("", "#{ value: address }"),
+    };
+    RULES.replace("USER_TYPE", user_type).replace("ADDRESS", address)
+}
 
 /// The folder with the LDIF files.
 ///
@@ -87,34 +100,40 @@ pub(crate) struct Company {
     /// The server.
     pub(crate) peer: Peer,
     tap: Tap,
-    /// The workspace in `acme`, the HR export in `ldif`.
+    /// The workspace in `acme`, the HR export in `export`.
     dir: TempDir,
 }
 
 impl Company {
     /// Makes the workspace; nothing is imported or applied yet.
     pub(crate) async fn found(peer: Peer) -> Self {
-        let tap = Tap::on(&peer.base_url).await;
-        let company = Self { tap, dir: TempDir::new().unwrap(), peer };
-        let export = company.dir.path().join("ldif");
-        fs::create_dir(&export).unwrap();
+        let rules = rules(&peer.traits);
+        let company = Self::with(peer, USHER_TOML, &rules, "[assign]\nroles = [\"staff\"]\n").await;
         for file in fs::read_dir(planet_express()).unwrap().map(Result::unwrap) {
             if file.path().extension().is_some_and(|ending| ending == "ldif") {
-                fs::copy(file.path(), export.join(file.file_name())).unwrap();
+                fs::copy(file.path(), company.export().join(file.file_name())).unwrap();
             }
         }
+        company
+    }
+
+    /// Makes a workspace of these files, with an empty export. `app` follows the first lines of the app's file.
+    pub(crate) async fn with(peer: Peer, usher: &str, rules: &str, app: &str) -> Self {
+        let tap = Tap::on(&peer.base_url).await;
+        let company = Self { tap, dir: TempDir::new().unwrap(), peer };
+        fs::create_dir(company.export()).unwrap();
         let root = company.root();
         company.run(&["init", root.to_str().unwrap()]);
         let app = format!(
-            "connector = \"{}\"\nbase_url = \"{}\"\ncredential = \"file:secrets/peer.token\"\nrules = \"crew.rhai\"\n\n[assign]\nroles = [\"staff\"]\n",
+            "connector = \"{}\"\nbase_url = \"{}\"\ncredential = \"file:secrets/peer.token\"\nrules = \"crew.rhai\"\n\n{app}",
             company.peer.connector, company.tap.base_url
         );
         let connector = format!("connectors/{}.toml", company.peer.connector);
         for (path, text) in [
-            ("usher.toml", USHER_TOML),
+            ("usher.toml", usher),
             ("apps/peer.toml", &app),
             (&connector, &company.peer.connector_text()),
-            ("rules/crew.rhai", RULES),
+            ("rules/crew.rhai", rules),
             ("secrets/peer.token", company.peer.token),
         ] {
             fs::write(root.join(path), text).unwrap();
@@ -129,6 +148,11 @@ impl Company {
         company.import();
         company.sync();
         company
+    }
+
+    /// Where the export is.
+    pub(crate) fn export(&self) -> PathBuf {
+        self.dir.path().join("export")
     }
 
     fn root(&self) -> PathBuf {
@@ -171,14 +195,13 @@ impl Company {
     /// Imports the whole export; `usher` must end with this exit code.
     #[track_caller]
     pub(crate) fn import_ends(&self, code: i32) -> Json {
-        let mut files: Vec<PathBuf> =
-            fs::read_dir(self.dir.path().join("ldif")).unwrap().map(|file| file.unwrap().path()).collect();
+        let mut files: Vec<PathBuf> = fs::read_dir(self.export()).unwrap().map(|file| file.unwrap().path()).collect();
         files.sort();
         let mut words = vec!["import", "--full"];
         words.extend(
             files
                 .iter()
-                .filter(|file| file.extension().is_some_and(|e| e == "ldif"))
+                .filter(|file| file.extension().is_some_and(|ending| ending == "ldif" || ending == "csv"))
                 .map(|file| file.to_str().unwrap()),
         );
         self.usher_ends(&words, code)
@@ -218,7 +241,7 @@ impl Company {
     /// Edits a file of the export.
     #[track_caller]
     pub(crate) fn edit(&self, file: &str, old: &str, new: &str) {
-        let path = self.dir.path().join("ldif").join(file);
+        let path = self.export().join(file);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text.matches(old).count(), 1, "`{old}` in {file}");
         fs::write(path, text.replace(old, new)).unwrap();
@@ -226,18 +249,18 @@ impl Company {
 
     /// Puts a file of the export back as it was at first.
     pub(crate) fn restore(&self, file: &str) {
-        fs::copy(planet_express().join(file), self.dir.path().join("ldif").join(file)).unwrap();
+        fs::copy(planet_express().join(file), self.export().join(file)).unwrap();
     }
 
     /// Takes files out of the export; they are kept aside.
     pub(crate) fn take_out(&self, files: &[&str]) {
-        let export = self.dir.path().join("ldif");
+        let export = self.export();
         files.iter().for_each(|file| fs::rename(export.join(file), export.join(format!("{file}.out"))).unwrap());
     }
 
     /// Puts them back.
     pub(crate) fn put_back(&self, files: &[&str]) {
-        let export = self.dir.path().join("ldif");
+        let export = self.export();
         files.iter().for_each(|file| fs::rename(export.join(format!("{file}.out")), export.join(file)).unwrap());
     }
 

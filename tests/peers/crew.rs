@@ -90,8 +90,8 @@ pub(crate) const ARRIVALS: [Member; 6] = [
 ];
 
 impl Member {
-    /// The account at the server, `meta` and `schemas` apart: the whole of it, so that nothing else may be there.
-    pub(crate) fn account(&self, id: &str, external_id: &str) -> Json {
+    /// The account at `peer`, `meta` and `schemas` apart: the whole of it, so that nothing else may be there.
+    pub(crate) fn account(&self, peer: &Peer, id: &str, external_id: &str) -> Json {
         let emails: Vec<Json> = (self.emails.iter().enumerate())
             .map(|(index, value)| {
                 json!({ "value": value, "type": if index == 0 { "work" } else { "other" }, "primary": index == 0 })
@@ -112,7 +112,7 @@ impl Member {
                 account[name] = value.into();
             }
         }
-        account
+        peer.traits.fit(&account)
     }
 }
 
@@ -133,7 +133,7 @@ impl ThirdParties {
                 "userName": "Turanga Leela",
                 "externalId": "orphanarium:1",
                 "displayName": "The Captain",
-                "name": { "givenName": "Leela" },
+                "name": { "formatted": "Leela of the Orphanarium", "familyName": "Leela" },
                 "active": true,
             }))
             .await;

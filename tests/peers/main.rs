@@ -4,8 +4,12 @@
 
 mod company;
 mod crew;
+mod groups;
 mod peer;
+mod run;
 mod start;
 mod tap;
+mod third;
+mod town;
 mod traits;
 mod walk;

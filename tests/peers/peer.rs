@@ -238,6 +238,11 @@ impl Peer {
         assert!(matches!(status, 200 | 204), "PATCH /Groups/{group}: {}", String::from_utf8_lossy(&answer));
     }
 
+    /// What a group shows as the `value` of a member.
+    pub(crate) fn member(&self, id: &str, user_name: &str) -> String {
+        if self.traits.members_by_name { user_name.to_owned() } else { id.to_owned() }
+    }
+
     /// The users whom a search for this userName brings; where there is no search, those of the list whose userName is exactly this.
     pub(crate) async fn users_called(&self, user_name: &str) -> Vec<Json> {
         let filter: String =

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -21,6 +22,26 @@ impl Sent {
     /// Whether it can change something.
     pub(crate) fn writes(&self) -> bool {
         self.method != "GET"
+    }
+
+    /// Whether it changes who is in a group.
+    pub(crate) fn changes_members(&self) -> bool {
+        matches!(self.method.as_str(), "PATCH" | "PUT") && self.path.contains("/Groups/")
+    }
+
+    /// How many members it adds and removes: values of `add`, one each of `remove` with a value path.
+    pub(crate) fn members(&self) -> (usize, usize) {
+        let body: Json = serde_json::from_str(&self.body).unwrap();
+        let (mut added, mut removed) = (0, 0);
+        for operation in body["Operations"].as_array().into_iter().flatten() {
+            let values = operation["value"].as_array().map_or(1, Vec::len);
+            match operation["op"].as_str() {
+                Some("add") => added += values,
+                Some("remove") => removed += values,
+                _ => {}
+            }
+        }
+        (added, removed)
     }
 }
 

@@ -17,11 +17,20 @@ pub(crate) struct Traits {
     pub(crate) duplicate: u16,
     /// `members[].value` of a group is the userName, not the id.
     pub(crate) members_by_name: bool,
+    /// A user shows the groups that he is in.
+    pub(crate) user_groups: bool,
 }
 
 /// What RFC 7643 and 7644 say.
-const STANDARD: Traits =
-    Traits { external_id: true, rich: true, full_names: false, filters: true, duplicate: 409, members_by_name: false };
+const STANDARD: Traits = Traits {
+    external_id: true,
+    rich: true,
+    full_names: false,
+    filters: true,
+    duplicate: 409,
+    members_by_name: false,
+    user_groups: false,
+};
 
 impl Traits {
     /// Those of the server that this connector describes.
@@ -34,6 +43,7 @@ impl Traits {
                 filters: false,
                 duplicate: 500,
                 members_by_name: true,
+                user_groups: true,
             },
             _ => STANDARD,
         }
