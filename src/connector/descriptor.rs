@@ -119,6 +119,8 @@ impl Default for Discovery {
 pub struct Paging {
     /// Whether the target can list `/Users` at all.
     pub list: bool,
+    /// Whether `count` may be sent at all: where it is answered with an error, pages are as large as the target makes them.
+    pub count: bool,
     /// `count` asked for.
     pub page_size: u32,
     /// The most results of one query; asking for more is refused or cut.
@@ -129,7 +131,7 @@ pub struct Paging {
 
 impl Default for Paging {
     fn default() -> Self {
-        Self { list: true, page_size: 100, page_size_max: 1000, total_is_right: true }
+        Self { list: true, count: true, page_size: 100, page_size_max: 1000, total_is_right: true }
     }
 }
 

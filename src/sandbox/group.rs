@@ -111,7 +111,7 @@ impl Groups<'_> {
         let wanted =
             |group: &&Group| filter.as_ref().is_none_or(|filter| filter::matches(filter, &with_members(group)));
         let hits: Vec<&Group> = self.directory.groups().filter(wanted).collect();
-        let window = query.window(self.connector.paging.page_size, self.connector.paging.page_size_max);
+        let window = query.page(&self.connector.paging)?;
         let shown = hits.iter().skip(window.start - 1).take(window.count);
         let resources = shown.map(|group| query.project(&self.render(group))).collect();
         Ok(Answer::scim(200, &Page::new(hits.len(), window, resources)))

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use crate::connector::descriptor::Paging;
 use crate::sandbox::refusal::Refusal;
 
 /// Schema of list answers.
@@ -49,6 +50,18 @@ impl Query {
             None => page_size,
         };
         Window { start, count: count.min(page_size_max) as usize }
+    }
+
+    /// The page that a target with this paging gives.
+    ///
+    /// # Errors
+    /// If there is a `count`, and the target stumbles over it.
+    pub(super) fn page(&self, paging: &Paging) -> Result<Window, Refusal> {
+        match (paging.count, self.count) {
+            (true, _) => Ok(self.window(paging.page_size, paging.page_size_max)),
+            (false, None) => Ok(self.window(paging.page_size_max, paging.page_size_max)),
+            (false, Some(_)) => Err(Refusal::status(500, "this target can't count")),
+        }
     }
 
     /// `resource` with only the attributes asked for.

@@ -108,7 +108,7 @@ impl Users<'_> {
         if query.filter.is_some() && self.struck.by(Kind::FilterEmpty) {
             hits.clear();
         }
-        let window = query.window(paging.page_size, paging.page_size_max);
+        let window = query.page(paging)?;
         let shown = hits.iter().skip(window.start - 1).take(window.count);
         let resources = shown.map(|account| query.project(&self.directory.render(account, self.url))).collect();
         Ok(Answer::scim(200, &Page::new(hits.len(), window, resources)))

@@ -31,9 +31,10 @@ pub fn search_path(users: &str, attribute: &str, value: &str, parameters: &str) 
     path
 }
 
-/// The path of a page of a list, from `start_index` (from 1).
-pub fn list_path(users: &str, start_index: u64, count: u32) -> String {
-    format!("{users}?startIndex={start_index}&count={count}")
+/// The path of a page of a list, from `start_index` (from 1); without a `count`, as large as the target makes it.
+pub fn list_path(users: &str, start_index: u64, count: Option<u32>) -> String {
+    let count = count.map(|count| format!("&count={count}")).unwrap_or_default();
+    format!("{users}?startIndex={start_index}{count}")
 }
 
 /// The path of one resource. The ids `.` and `..` climb out of the collection in every encoding (RFC 3986 section 5.2.4): they are

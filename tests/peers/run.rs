@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::company::Company;
-use crate::peer::{Peer, start_scim2_server, start_scimmy};
+use crate::peer::{Peer, start_canaille, start_scim2_server, start_scimmy};
 use crate::third::ThirdParty;
 use crate::town::{Person, Town, USHER_TOML};
 
@@ -60,4 +60,9 @@ async fn the_town_arrives_at_scim2_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_town_arrives_at_scimmy() {
     the_town_arrives(start_scimmy()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_town_arrives_at_canaille() {
+    the_town_arrives(start_canaille()).await;
 }

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::company::Company;
 use crate::crew::{ARRIVALS, ThirdParties};
-use crate::peer::{Peer, start_scim2_server, start_scimmy};
+use crate::peer::{Peer, start_canaille, start_scim2_server, start_scimmy};
 use crate::tap::Sent;
 
 /// Everything at the server by id, byte for byte.
@@ -417,4 +417,44 @@ async fn an_adoption_at_scim2_server_fills_what_is_empty() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_adoption_at_scimmy_fills_what_is_empty() {
     an_adoption_fills_what_is_empty(start_scimmy()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_canaille_is_filled() {
+    an_empty_server_is_filled(start_canaille()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_another_case_is_the_same_name_at_canaille() {
+    a_name_in_another_case_is_the_same_name(start_canaille()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_arrives_at_canaille_and_a_second_sync_sends_nothing() {
+    everybody_arrives(start_canaille()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_changed_attribute_is_one_write_at_canaille() {
+    one_changed_attribute_is_one_write(start_canaille()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_come_and_go_at_canaille() {
+    values_come_and_go(start_canaille()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn leavers_are_deactivated_at_canaille_and_come_back() {
+    leavers_are_deactivated_and_come_back(start_canaille()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rename_keeps_the_id_at_canaille() {
+    a_rename_keeps_the_id(start_canaille()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_adoption_at_canaille_fills_what_is_empty() {
+    an_adoption_fills_what_is_empty(start_canaille()).await;
 }

@@ -145,7 +145,9 @@ impl<'a> Conversation<'a> {
     /// # Errors
     /// A [`Failure`] if the target does not answer with a list.
     pub async fn page(&mut self, start_index: u64, count: u32) -> Result<ListPage, Failure> {
-        self.read_list(filter::list_path(&self.cx.connector().users.path, start_index, count)).await
+        let connector = self.cx.connector();
+        let count = connector.paging.count.then_some(count);
+        self.read_list(filter::list_path(&connector.users.path, start_index, count)).await
     }
 
     async fn read_list(&mut self, path: String) -> Result<ListPage, Failure> {
