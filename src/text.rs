@@ -72,6 +72,20 @@ pub fn to_toml<T: serde::Serialize>(value: &T) -> String {
     toml::to_string(value).expect("file types are plain TOML")
 }
 
+/// Whether `text` looks like a cron expression of five fields; empty text does, too. Its meaning is the scheduler's.
+///
+/// # Errors
+/// What was expected, in words.
+pub fn cron_shape(text: &str) -> Result<(), &'static str> {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | '/' | ',' | '-' | '?' | '#');
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    match fields.len() {
+        0 => Ok(()),
+        5 if fields.iter().all(|field| field.chars().all(known)) => Ok(()),
+        _ => Err("expected a cron expression of five fields (minute hour day month weekday)"),
+    }
+}
+
 /// A value that remembers where it stood in its file, by byte offset.
 pub type Spanned<T> = toml::Spanned<T>;
 

@@ -9,6 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Span;
 use crate::connector::descriptor::Connector;
+use crate::connector::grants::EntitlementPolicy;
+use crate::connector::groups::GroupMode;
+use crate::connector::reconcile::ReconcilePolicy;
 use crate::digest::{Digest, Hasher};
 use crate::directory::assignment::AssignRule;
 use crate::directory::role::RoleDefinition;
@@ -58,6 +61,12 @@ pub struct App {
     /// What the guards look for and do.
     #[serde(default)]
     pub guard: GuardPolicy,
+    /// Groups and other entitlements: when they are read, and what may be done with them.
+    #[serde(default)]
+    pub entitlements: EntitlementPolicy,
+    /// When the target is compared with what we pushed, and what becomes of differences.
+    #[serde(default)]
+    pub reconcile: ReconcilePolicy,
     /// Rates, concurrency, time-outs.
     #[serde(default)]
     pub limits: Limits,
@@ -164,6 +173,8 @@ pub struct LeavingPolicies {
     pub delete_after: Span,
     /// Whether adopted accounts may be deleted too.
     pub delete_adopted: bool,
+    /// Whether what we granted a leaver is taken back; otherwise memberships stay with the deactivated account.
+    pub revoke_on_leave: bool,
 }
 
 impl Default for LeavingPolicies {
@@ -174,6 +185,7 @@ impl Default for LeavingPolicies {
             on_delete: LeavingPolicy::Deactivate,
             delete_after: Span::from_days(30),
             delete_adopted: false,
+            revoke_on_leave: false,
         }
     }
 }
@@ -279,6 +291,9 @@ impl App {
                 ));
             }
         }
+        if let Some(reason) = app.entitlements.contradiction().or_else(|| app.reconcile.contradiction()) {
+            return wrong(reason);
+        }
         if app.limits.concurrency > 64 {
             return wrong(format!("limits.concurrency is {}, the most is 64", app.limits.concurrency));
         }
@@ -343,6 +358,24 @@ impl AppSpec {
         let (rules_file, rules_source, examples_source) = rules;
         let digest = Hasher::new().value(&app).value(&connector).text(&rules_source).value(&roles).finish();
         Self { name, app, connector, rules_file, rules_source, examples_source, roles, digest }
+    }
+
+    /// What the app wants of its connector that the connector can't do, in words.
+    pub fn contradiction(&self) -> Option<String> {
+        let (entitlements, groups) = (&self.app.entitlements, &self.connector.groups);
+        if entitlements.create_missing && groups.mode != GroupMode::Full {
+            return Some(format!(
+                "entitlements.create_missing is true, but connector `{}` can't create groups",
+                self.connector.name
+            ));
+        }
+        if !entitlements.refresh.is_empty() && !groups.exist() && self.connector.entitlements.is_empty() {
+            return Some(format!(
+                "entitlements.refresh is `{}`, but connector `{}` has neither groups nor other entitlements",
+                entitlements.refresh, self.connector.name
+            ));
+        }
+        None
     }
 
     /// What people call the app.

@@ -5,7 +5,9 @@ pub mod app;
 pub mod builtin;
 pub mod capability;
 pub mod descriptor;
+pub mod grants;
 pub mod groups;
+pub mod reconcile;
 pub mod revision;
 
 pub use app::{AdoptMode, App, AppSpec, Approvals, CredentialRef, LeavingPolicies, LeavingPolicy, Limits, OnExisting};
@@ -14,5 +16,7 @@ pub use capability::{AppState, Learned};
 pub use descriptor::{
     AttributeRule, Connector, Deactivation, FilterCombination, PatchStyle, UpdateVerb, UsernameChange,
 };
+pub use grants::EntitlementPolicy;
 pub use groups::{EntitlementSource, GroupMode, Groups, MemberAdd, MemberRemove, MembershipRead};
+pub use reconcile::{Drift, MembershipDrift, ReconcilePolicy};
 pub use revision::{Bundle, Revision};

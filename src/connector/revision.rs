@@ -139,6 +139,10 @@ impl Bundle {
             FileError::whole(file, format!("rules `{}` do not exist; expected the file {rules_file}", app.rules))
         })?;
         let examples = self.files.get(&rules_file.replace(".rhai", ".examples.toml")).cloned().unwrap_or_default();
-        Ok(AppSpec::new(name, app, connector, (rules_file, rules_source, examples), roles.to_vec()))
+        let spec = AppSpec::new(name, app, connector, (rules_file, rules_source, examples), roles.to_vec());
+        match spec.contradiction() {
+            Some(reason) => Err(FileError::whole(file, reason)),
+            None => Ok(spec),
+        }
     }
 }

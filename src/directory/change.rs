@@ -24,6 +24,8 @@ pub enum Cause {
     Cycle,
     /// The time that a policy named has come (`after = "30d"`).
     Due,
+    /// A refresh found other entitlements at the target than before.
+    Catalogue,
 }
 
 /// What one row of a source says about one user. An absent field is *unchanged*; `Some(None)` is *no value*.

@@ -196,7 +196,11 @@ fn index(header: &mut Header, fact: &Fact) {
         | Fact::Revision { operator, .. }
         | Fact::AccountTouched { operator, .. }
         | Fact::Operator { operator, .. } => drop(header.operators.insert(*operator)),
-        Fact::Intent { .. } | Fact::Attempted { .. } | Fact::AppState { .. } | Fact::Store { .. } => {}
+        Fact::Intent { .. }
+        | Fact::Attempted { .. }
+        | Fact::AppState { .. }
+        | Fact::Store { .. }
+        | Fact::Catalogue { .. } => {}
     }
 }
 

@@ -105,6 +105,6 @@ fn fact(fact: &Fact) -> String {
         Fact::Import { import, what, .. } => format!("import {import}: {what}"),
         Fact::UserEdited { what, .. } | Fact::AccountTouched { what, .. } | Fact::Operator { what, .. } => what.clone(),
         Fact::Revision { number, what, .. } => format!("{what} {number}"),
-        Fact::AppState { what } | Fact::Store { what } => what.clone(),
+        Fact::AppState { what } | Fact::Store { what } | Fact::Catalogue { what } => what.clone(),
     }
 }

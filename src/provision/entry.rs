@@ -119,4 +119,9 @@ pub enum Fact {
         /// In words.
         what: String,
     },
+    /// A refresh found other entitlements at the target than before.
+    Catalogue {
+        /// In words, with numbers.
+        what: String,
+    },
 }

@@ -1,6 +1,8 @@
 //! The acts. Each method is atomic and durable: when it returns, it is on disk, with its events and entries. Methods work on
 //! batches or pages; no transaction handle crosses the trait. Acts are idempotent by their natural key.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +17,7 @@ use crate::id::{AppName, BatchId, EventId, ImportId, InstanceId, OperatorId, Rev
 use crate::page::Page;
 use crate::provision::account::{Account, Observation};
 use crate::provision::approval::Decision;
+use crate::provision::entitlement::{Catalogue, CatalogueDiff, Entitlement, EntitlementKey};
 use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
 use crate::provision::outcome::{Exchange, Outcome};
@@ -248,6 +251,24 @@ pub trait Store: Send + Sync {
     async fn learn(&self, app: &AppName, learned: Learned) -> StoreResult<()>;
     /// Opens a sweep over all pairs (from the start; one that is under way starts again).
     async fn open_sweep(&self, app: &AppName, cause: Cause) -> StoreResult<()>;
+
+    // --- the catalogue of entitlements --------------------------------------------------------------------------------
+
+    /// All entitlements of an app, also those that are gone.
+    async fn catalogue(&self, app: &AppName) -> StoreResult<Catalogue>;
+    /// When the catalogue was last refreshed; `None` = never.
+    async fn refreshed(&self, app: &AppName) -> StoreResult<Option<Timestamp>>;
+    /// Takes in what a refresh saw, with names ([`Catalogue::compare`]); only kinds that were listed completely lose what was not
+    /// seen. If anything is not as it was: [`Fact::Catalogue`], and a sweep over the app's pairs.
+    async fn put_catalogue(
+        &self,
+        app: &AppName,
+        seen: Vec<(EntitlementKey, String)>,
+        complete_kinds: BTreeSet<String>,
+        at: Timestamp,
+    ) -> StoreResult<CatalogueDiff>;
+    /// Adds one entitlement that we created, or replaces it.
+    async fn add_entitlement(&self, app: &AppName, entitlement: Entitlement) -> StoreResult<()>;
 
     // --- planning -----------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
 //! The trait's face of every store: each method hands an act to the committer or to a reader.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use crate::access::operator::Operator;
@@ -11,6 +13,7 @@ use crate::directory::user::User;
 use crate::id::{AppName, BatchId, EventId, ImportId, OperatorId, RevisionNumber, SourceName, UserId};
 use crate::page::Page;
 use crate::provision::account::{Account, Observation};
+use crate::provision::entitlement::{Catalogue, CatalogueDiff, Entitlement, EntitlementKey};
 use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
 use crate::provision::plan::{PlanPage, PlanSummary};
@@ -18,8 +21,8 @@ use crate::store::act::{
     Claimed, Cursor, Decide, Decided, Filed, Finish, Head, Identity, Lane, Store, StoreResult, Verified,
 };
 use crate::store::acts::{
-    admission, check, decisions, directory, filing, identity, imports, outcomes, planning, pushing, reads, remedies,
-    revisions,
+    admission, catalogue, check, decisions, directory, filing, identity, imports, outcomes, planning, pushing, reads,
+    remedies, revisions,
 };
 use crate::store::backup;
 use crate::store::query::{AccountQuery, AppRecord, Counts, EventQuery, Import, Mark, PairRow, Preview, Window};
@@ -142,6 +145,28 @@ impl<B: Backend> Store for B {
     async fn open_sweep(&self, app: &AppName, cause: Cause) -> StoreResult<()> {
         let app = app.clone();
         self.stored().write(move |tx| revisions::open_sweep(tx, &app, cause)).await
+    }
+    async fn catalogue(&self, app: &AppName) -> StoreResult<Catalogue> {
+        let app = app.clone();
+        self.stored().read(move |rows| catalogue::catalogue(rows, &app)).await
+    }
+    async fn refreshed(&self, app: &AppName) -> StoreResult<Option<Timestamp>> {
+        let app = app.clone();
+        self.stored().read(move |rows| catalogue::refreshed(rows, &app)).await
+    }
+    async fn put_catalogue(
+        &self,
+        app: &AppName,
+        seen: Vec<(EntitlementKey, String)>,
+        complete_kinds: BTreeSet<String>,
+        at: Timestamp,
+    ) -> StoreResult<CatalogueDiff> {
+        let app = app.clone();
+        self.stored().write(move |tx| catalogue::put(tx, &app, &seen, &complete_kinds, at)).await
+    }
+    async fn add_entitlement(&self, app: &AppName, entitlement: Entitlement) -> StoreResult<()> {
+        let app = app.clone();
+        self.stored().write(move |tx| catalogue::add(tx, &app, &entitlement)).await
     }
     async fn dirty(&self, app: &AppName, limit: usize) -> StoreResult<Vec<Mark>> {
         let app = app.clone();

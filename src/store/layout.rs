@@ -28,6 +28,8 @@
 //! | `w` | app, hour, class digest | class and number admitted in that hour; without a class: active accounts then |
 //! | `y` | plan id, part | plan summary, in parts |
 //! | `t` | app, time, user id | nothing: mutes of failures by time |
+//! | `C` | app, kind, remote id | entitlement of the catalogue |
+//! | `R` | app | last refresh of the catalogue |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -35,6 +37,7 @@ use crate::clock::Timestamp;
 use crate::digest::{Digest, Hasher};
 use crate::directory::user::User;
 use crate::id::{AppName, BatchId, EventId, ImportId, Name, OperatorId, PlanId, RevisionNumber, SourceName, UserId};
+use crate::provision::entitlement::EntitlementKey;
 use crate::provision::event::StatusKind;
 use crate::provision::guard::finding::Class;
 use crate::store::query::Urgency;
@@ -289,6 +292,15 @@ pub(crate) fn mute(app: &AppName, at: Timestamp, user: UserId) -> Key {
 }
 pub(crate) fn mutes_until(app: &AppName, at: Timestamp) -> Vec<u8> {
     mutes(app).time(at).0
+}
+pub(crate) fn catalogue(app: &AppName) -> Key {
+    Key::new(b'C').name(app)
+}
+pub(crate) fn entitlement(app: &AppName, key: &EntitlementKey) -> Key {
+    catalogue(app).text(&key.kind).text(&key.remote_id)
+}
+pub(crate) fn refresh(app: &AppName) -> Key {
+    Key::new(b'R').name(app)
 }
 pub(crate) fn headers() -> Key {
     Key::new(b'H')

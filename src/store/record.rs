@@ -14,6 +14,7 @@ use crate::directory::user::User;
 use crate::id::{BatchId, EventId, SourceName};
 use crate::provision::account::Account;
 use crate::provision::approval::Decision;
+use crate::provision::entitlement::Entitlement;
 use crate::provision::event::{Event, Status};
 use crate::provision::guard::finding::Class;
 use crate::provision::plan::PlanSummary;
@@ -78,6 +79,8 @@ rows! {
     HeldClass = "a held batch";
     WindowCount = "a blast radius count";
     PlanSummary = "a plan";
+    Entitlement = "an entitlement";
+    Refresh = "a refresh";
 }
 
 /// The end of the chain and the store's own numbering.
@@ -189,6 +192,13 @@ pub(crate) struct HeldClass {
 pub(crate) struct WindowCount {
     pub(crate) class: Option<Class>,
     pub(crate) number: u64,
+}
+
+/// The last refresh of an app's catalogue; `at` is `None` while there are only entitlements that we created.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refresh {
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) changed: Option<Timestamp>,
 }
 
 /// Counters of one app as maps without zeros, so that recomputed ones compare equal.

@@ -144,7 +144,7 @@ impl Engine {
                 let revisions = self.parts.store.revisions().await?;
                 revisions.into_iter().find(|revision| revision.number == *number).map(|revision| revision.author)
             }
-            Cause::Cycle | Cause::Due => None,
+            Cause::Cycle | Cause::Due | Cause::Catalogue => None,
         };
         Ok(requester == Some(actor.operator))
     }

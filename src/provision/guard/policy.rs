@@ -16,6 +16,8 @@ pub struct GuardPolicy {
     pub privileged: Vec<String>,
     /// Protected users: `source:key`, `role:NAME`, or `attribute=value`.
     pub protected: Vec<String>,
+    /// Names of groups (as the target has them) in which nobody is added or removed without an approver.
+    pub protected_groups: Vec<String>,
     /// Blast radius over a rolling 24 h.
     pub blast_radius: BlastRadius,
 }

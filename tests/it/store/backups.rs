@@ -1,17 +1,21 @@
 //! Backup and restore.
 
+use std::collections::BTreeSet;
+
+use usher::provision::entitlement::EntitlementKey;
 use usher::store::act::StoreError;
 use usher::store::backup::restore;
 use usher::store::{EventQuery, Store};
 
-use super::world::{all_is_well, app, block_on, open, pair, people, provisioned};
+use super::world::{all_is_well, app, at, block_on, open, pair, people, provisioned};
 
 async fn everything(store: &dyn Store) -> String {
     let events = store.events(EventQuery { limit: 1_000, ..EventQuery::default() }).await.unwrap();
     let users = store.users(None, 1_000).await.unwrap();
     let entries = store.entries_after(0, 1_000).await.unwrap();
     let counts = store.counts(&app()).await.unwrap();
-    format!("{users:?} {events:?} {entries:?} {counts:?} {:?}", pair(store, 1).await)
+    let catalogue = store.catalogue(&app()).await.unwrap();
+    format!("{users:?} {events:?} {entries:?} {counts:?} {catalogue:?} {:?}", pair(store, 1).await)
 }
 
 #[test]
@@ -24,6 +28,8 @@ fn a_backup_brings_everything_back() {
         for number in 1..=5 {
             provisioned(&store, 5 + number, number).await;
         }
+        let group = EntitlementKey { kind: "group".into(), remote_id: "g1".into() };
+        store.put_catalogue(&app(), vec![(group, "Sales".into())], BTreeSet::new(), at(60)).await.unwrap();
         assert!(store.backup(file.clone()).await.unwrap() > 100);
         assert!(matches!(store.backup(file.clone()).await, Err(StoreError::Conflict(_))));
         everything(&store).await

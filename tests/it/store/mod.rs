@@ -1,6 +1,7 @@
 //! The store: one list of cases that run on every store, and what only a disk can do.
 
 mod backups;
+mod catalogue;
 mod chain;
 mod damage;
 mod decisions;
