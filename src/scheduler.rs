@@ -20,6 +20,16 @@ const LOOK_AGAIN_MAX: Span = Span::from_secs(60);
 /// A failed round is tried again after this long.
 const AFTER_TROUBLE: Span = Span::from_secs(5);
 
+/// What one app's task remembers between its rounds.
+struct Agenda {
+    /// When the next cycle is due.
+    next_cycle: Option<Timestamp>,
+    /// When a refresh was last tried; before the first, when the task began.
+    refreshing_since: Timestamp,
+    /// The last try failed: the next one counts from it, not from the last that went well.
+    refresh_failed: bool,
+}
+
 /// A schedule that can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
@@ -41,15 +51,23 @@ pub enum ScheduleError {
 /// # Errors
 /// [`ScheduleError`] with the offending text.
 pub fn next_run(app: &App, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
-    if app.schedule.trim().is_empty() {
+    next_time(&app.schedule, &app.timezone, now)
+}
+
+/// The first time after `now` that a cron `expression` names in a time `zone`; `None` = never: it is empty.
+///
+/// # Errors
+/// [`ScheduleError`] with the offending text.
+pub fn next_time(expression: &str, zone: &str, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
+    if expression.trim().is_empty() {
         return Ok(None);
     }
-    let fields = app.schedule.split_whitespace().count();
+    let fields = expression.split_whitespace().count();
     // The crate wants seconds first; people write five fields.
-    let expression = if fields == 5 { format!("0 {}", app.schedule) } else { app.schedule.clone() };
-    let schedule = Schedule::from_str(&expression)
-        .map_err(|error| ScheduleError::Expression { expression: app.schedule.clone(), reason: error.to_string() })?;
-    let zone: Tz = app.timezone.parse().map_err(|_| ScheduleError::Zone(app.timezone.clone()))?;
+    let full = if fields == 5 { format!("0 {expression}") } else { expression.to_owned() };
+    let schedule = Schedule::from_str(&full)
+        .map_err(|error| ScheduleError::Expression { expression: expression.to_owned(), reason: error.to_string() })?;
+    let zone: Tz = zone.parse().map_err(|_| ScheduleError::Zone(zone.to_owned()))?;
     let from: Option<DateTime<Utc>> = Utc.timestamp_millis_opt(now.as_millis()).single();
     let next = from.and_then(|from| schedule.after(&from.with_timezone(&zone)).next());
     Ok(next.map(|at| Timestamp::from_millis(at.with_timezone(&Utc).timestamp_millis())))
@@ -87,9 +105,9 @@ impl Engine {
     /// One app: look, plan, push, wait for a kick or the next due time.
     async fn tend(&self, name: crate::id::AppName) {
         let lane = self.lanes.of(&name);
-        let mut next_cycle = None;
+        let mut agenda = Agenda { next_cycle: None, refreshing_since: self.parts.clock.now(), refresh_failed: false };
         while !self.is_stopping() {
-            let wait = match self.look_again(&name, &mut next_cycle).await {
+            let wait = match self.look_again(&name, &mut agenda).await {
                 Ok(wait) => wait,
                 Err(error) => {
                     tracing::error!(app = %name, %error, "a round failed; it is tried again");
@@ -102,11 +120,7 @@ impl Engine {
     }
 
     /// One round. Returns how long to wait unless kicked.
-    async fn look_again(
-        &self,
-        name: &crate::id::AppName,
-        next_cycle: &mut Option<Timestamp>,
-    ) -> Result<Span, EngineError> {
+    async fn look_again(&self, name: &crate::id::AppName, agenda: &mut Agenda) -> Result<Span, EngineError> {
         let active = self.active().await?;
         let Some(app) = active.apps.get(name) else { return Ok(LOOK_AGAIN_MAX) };
         let now = self.parts.clock.now();
@@ -114,19 +128,53 @@ impl Engine {
             return Ok(LOOK_AGAIN_MAX);
         }
         self.expire_approvals(app, now).await?;
-        let record = self.parts.store.app(name).await?;
-        let due = next_cycle.is_some_and(|at| at <= now);
+        let due = agenda.next_cycle.is_some_and(|at| at <= now);
         let scheduled = next_run(&app.spec.app, now).map_err(|error| EngineError::Invalid(error.to_string()))?;
-        *next_cycle = scheduled;
+        agenda.next_cycle = scheduled;
         if let Some(mark) = self.parts.store.dirty(name, 1).await?.first() {
             let leavers_only = mark.urgency == Urgency::Leaver;
             self.plan_and_push(app, Scope::Dirty { leavers_only }, None, &Unwatched).await?;
         }
-        if due || record.sweep.is_some() {
+        // After the leavers: they wait for nothing.
+        let refresh = self.refresh_when_due(app, agenda, now).await?;
+        if due || self.parts.store.app(name).await?.sweep.is_some() {
             self.plan_and_push(app, Scope::All, None, &Unwatched).await?;
         }
         self.push(app, &|| self.is_stopping()).await?;
-        self.next_look(app, scheduled).await
+        let soonest = [scheduled, refresh].into_iter().flatten().min();
+        self.next_look(app, soonest).await
+    }
+
+    /// Refreshes the catalogue when its time has come, also one that was missed while nobody served. Returns when it is due next. A
+    /// refresh that fails is tried again at the next time: the app goes on without.
+    async fn refresh_when_due(
+        &self,
+        app: &ActiveApp,
+        agenda: &mut Agenda,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, EngineError> {
+        let (name, spec) = (&app.spec.name, &app.spec.app);
+        if spec.entitlements.refresh.is_empty() {
+            return Ok(None);
+        }
+        let next = |after| {
+            next_time(&spec.entitlements.refresh, &spec.timezone, after).unwrap_or_else(|error| {
+                tracing::error!(app = %name, %error, "the catalogue is not refreshed by schedule");
+                None
+            })
+        };
+        let last = self.parts.store.refreshed(name).await?;
+        let due = next(last.filter(|_| !agenda.refresh_failed).unwrap_or(agenda.refreshing_since));
+        if due.is_none_or(|at| at > now) {
+            return Ok(due);
+        }
+        agenda.refreshing_since = now;
+        let tried = self.refresh(app).await?;
+        agenda.refresh_failed = tried.is_err();
+        if let Err(why) = tried {
+            tracing::warn!(app = %name, why, "the catalogue could not be refreshed");
+        }
+        Ok(next(now))
     }
 
     async fn next_look(&self, app: &ActiveApp, scheduled: Option<Timestamp>) -> Result<Span, EngineError> {

@@ -7,12 +7,12 @@ use crate::cli::exit::Exit;
 use crate::engine::command::Command;
 use crate::id::AppName;
 
-/// See the apps, test their connection, pause and resume them.
+/// See the apps and what they can grant, test their connection, pause and resume them.
 ///
 /// Apps are described in apps/NAME.toml; `usher apply` makes a changed file count.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  usher apps list\n  usher apps show nulab\n  usher apps test nulab            credential, discovery, filters: what works, in words\n  usher apps pause nulab           nothing is sent until `resume`"
+    after_help = "Examples:\n  usher apps list\n  usher apps show nulab\n  usher apps test nulab            credential, discovery, filters: what works, in words\n  usher apps refresh nulab         groups and other entitlements, and what changed\n  usher apps pause nulab           nothing is sent until `resume`"
 )]
 pub(crate) struct Apps {
     #[command(subcommand)]
@@ -36,6 +36,21 @@ enum What {
         /// The app
         app: AppName,
     },
+    /// Read what an app can grant (groups, roles, licences) and what changed; sends only reads
+    #[command(after_help = "Example:\n  usher apps refresh nullplatform")]
+    Refresh {
+        /// The app
+        app: AppName,
+    },
+    /// What an app can grant, as its last refresh showed it
+    #[command(after_help = "Example:\n  usher apps entitlements nullplatform --kind group")]
+    Entitlements {
+        /// The app
+        app: AppName,
+        /// Only this kind: `group`, or what the connector's [[entitlements]] say
+        #[arg(long, value_name = "KIND")]
+        kind: Option<String>,
+    },
     /// Stop sending to an app; changes wait
     #[command(after_help = "Example:\n  usher apps pause nulab")]
     Pause {
@@ -56,6 +71,8 @@ impl Apps {
             What::List => Command::Apps,
             What::Show { app } => Command::AppShow { app },
             What::Test { app } => Command::AppTest { app },
+            What::Refresh { app } => Command::Refresh { app },
+            What::Entitlements { app, kind } => Command::Entitlements { app, kind },
             What::Pause { app } => Command::AppPause { app },
             What::Resume { app } => Command::AppResume { app },
         })

@@ -325,7 +325,8 @@ impl Connector {
 
     /// The first thing in this connector that contradicts another, in words.
     fn contradiction(&self) -> Option<String> {
-        self.contradiction_in_reach().or_else(|| self.contradiction_in_users()).or_else(|| {
+        let entitlements = || self.entitlements.iter().find_map(EntitlementSource::contradiction);
+        self.contradiction_in_reach().or_else(|| self.contradiction_in_users()).or_else(entitlements).or_else(|| {
             self.attributes.iter().find_map(|(path, rule)| {
                 let wrong = rule.contradiction(path)?;
                 Some(format!("attributes.\"{path}\": {wrong}"))

@@ -130,6 +130,25 @@ pub struct EntitlementSource {
     pub attribute: String,
 }
 
+impl EntitlementSource {
+    /// The first thing that contradicts another, in words.
+    pub(super) fn contradiction(&self) -> Option<String> {
+        let Self { kind, path, attribute, .. } = self;
+        let wrong = if kind.is_empty() {
+            "it has no kind".to_owned()
+        } else if kind == "group" {
+            "the kind `group` is that of [groups]".to_owned()
+        } else if path.is_empty() == attribute.is_empty() {
+            "give it either a path (a resource type) or an attribute (of the user schema)".to_owned()
+        } else if !path.is_empty() && !path.starts_with('/') {
+            format!("its path is `{path}`, it must start with `/` (it is appended to the base URL)")
+        } else {
+            return None;
+        };
+        Some(format!("[[entitlements]] of kind `{kind}`: {wrong}"))
+    }
+}
+
 fn display_name() -> String {
     "displayName".to_owned()
 }

@@ -85,6 +85,18 @@ pub enum Command {
         /// Which.
         app: AppName,
     },
+    /// Read what an app can grant. Sends only reads.
+    Refresh {
+        /// Which.
+        app: AppName,
+    },
+    /// What an app can grant, as its last refresh showed it.
+    Entitlements {
+        /// Which.
+        app: AppName,
+        /// Of this kind; all otherwise.
+        kind: Option<String>,
+    },
     /// Stop sending to an app.
     AppPause {
         /// Which.
@@ -296,6 +308,7 @@ impl Command {
             | Self::Apps
             | Self::AppShow { .. }
             | Self::AppTest { .. }
+            | Self::Entitlements { .. }
             | Self::Export
             | Self::Revisions
             | Self::RevisionShow { .. }
@@ -314,6 +327,7 @@ impl Command {
             | Self::ImportApply { .. }
             | Self::ImportDrop { .. }
             | Self::UserEdit { .. }
+            | Self::Refresh { .. }
             | Self::AppPause { .. }
             | Self::AppResume { .. }
             | Self::Apply { .. }

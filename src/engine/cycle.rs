@@ -86,6 +86,10 @@ impl<'a> Cycle<'a> {
         // A generation that is being applied is seen whole or not at all: what one that starts later changes is newer than
         // `as_of`, and filing leaves it alone.
         drop(engine.intake.lock().await);
+        // Leavers wait for nothing; for the others the names that rules grant are bound to ids first.
+        if scope != (Scope::Dirty { leavers_only: true }) {
+            engine.ensure_catalogue(&app).await?;
+        }
         let observer = Observer::begin(engine, Arc::clone(&app)).await?;
         Ok(Self {
             engine,

@@ -19,6 +19,8 @@ use crate::scim::target::{Answer, Method, Request, Target, TransportError};
 pub struct Lane {
     /// One planner at a time.
     pub planning: tokio::sync::Mutex<()>,
+    /// One refresh of the catalogue at a time.
+    pub refreshing: tokio::sync::Mutex<()>,
     /// One pusher at a time.
     pub pushing: tokio::sync::Mutex<()>,
     /// "Look again": carries nothing else.

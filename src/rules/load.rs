@@ -112,6 +112,11 @@ impl Rules {
         self
     }
 
+    /// Whether the script has an `entitlements` function: whether it may grant groups and the like.
+    pub fn grant(&self) -> bool {
+        self.entitlements.is_some()
+    }
+
     /// How many attributes of the account are evaluated each by itself; `None` if the account is evaluated as a whole.
     pub fn split_attributes(&self) -> Option<usize> {
         self.account.split.as_ref().map(|split| split.attributes.len())

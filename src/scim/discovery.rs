@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::provision::desired::split_path;
 use crate::scim::decode::{self, DecodeError};
 use crate::scim::target::Answer;
 
@@ -86,6 +87,35 @@ pub fn resource_types(answer: &Answer) -> Result<Vec<(String, String)>, DecodeEr
         decode::get(map, name).and_then(Json::as_str).unwrap_or_default().to_owned()
     };
     Ok(rows(answer)?.iter().map(|map| (text(map, "name"), text(map, "endpoint"))).collect())
+}
+
+/// The canonical values (RFC 7643 section 7) of an attribute of users: `roles`, `roles.value` or `urn:…:User:department`. Those of a
+/// complex attribute are looked for at its sub-attribute `value`, too. Empty if the target names none.
+///
+/// # Errors
+/// [`DecodeError`] if the body is no list.
+pub fn canonical_values(answer: &Answer, path: &str) -> Result<Vec<String>, DecodeError> {
+    let (urn, attribute, sub) = split_path(path);
+    let wanted = |schema: &&Map<String, Json>| {
+        let id = decode::get(schema, "id").and_then(Json::as_str).unwrap_or_default();
+        urn.map_or_else(|| id.ends_with(":core:2.0:User"), |urn| id.eq_ignore_ascii_case(urn))
+    };
+    let schemas = rows(answer)?;
+    let found =
+        schemas.iter().find(wanted).and_then(|schema| named(schema, "attributes", attribute)).and_then(|found| {
+            let values = |of: &Map<String, Json>| decode::get(of, "canonicalValues").and_then(Json::as_array).cloned();
+            let own = if sub.is_none() { values(found).filter(|values| !values.is_empty()) } else { None };
+            own.or_else(|| values(named(found, "subAttributes", sub.unwrap_or("value"))?))
+        });
+    Ok(found.into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect())
+}
+
+/// The member called `name` of a list of attributes.
+fn named<'a>(of: &'a Map<String, Json>, list: &str, name: &str) -> Option<&'a Map<String, Json>> {
+    let is = |each: &&Map<String, Json>| {
+        decode::get(each, "name").and_then(Json::as_str).is_some_and(|own| own.eq_ignore_ascii_case(name))
+    };
+    decode::get(of, list)?.as_array()?.iter().filter_map(Json::as_object).find(is)
 }
 
 /// Schema URNs (RFC 7643 section 7).

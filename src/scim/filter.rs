@@ -37,6 +37,15 @@ pub fn list_path(users: &str, start_index: u64, count: Option<u32>) -> String {
     format!("{users}?startIndex={start_index}{count}")
 }
 
+/// `path` with further query parameters, as a connector writes them; nothing if there are none.
+pub fn with_parameters(path: String, parameters: &str) -> String {
+    match parameters {
+        "" => path,
+        _ if path.contains('?') => format!("{path}&{parameters}"),
+        _ => format!("{path}?{parameters}"),
+    }
+}
+
 /// The path of one resource. The ids `.` and `..` climb out of the collection in every encoding (RFC 3986 section 5.2.4): they are
 /// encoded twice and so name nothing; [`crate::scim::decode`] does not accept them as ids in the first place.
 pub fn resource_path(users: &str, id: &str) -> String {

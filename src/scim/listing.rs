@@ -1,4 +1,4 @@
-//! A paged list of all users (RFC 7644 section 3.4.2.4), page by page, judged for completeness: nothing is concluded from an
+//! A paged list of all users, groups or other resources (RFC 7644 section 3.4.2.4), page by page, judged for completeness: nothing is concluded from an
 //! absence unless totals agree and no id repeats.
 
 use std::collections::HashSet;
@@ -15,19 +15,21 @@ pub const PAGES_MAX: u64 = 20_000;
 pub enum Next {
     /// Ask for the page that starts here (from 1).
     Page(u64),
-    /// All accounts were seen.
+    /// All were seen.
     Complete,
     /// The list ends, or goes round in circles, before all were seen; the reason in words.
     Incomplete(String),
 }
 
-/// Follows a list page by page. Holds eight bytes an account.
+/// Follows a list page by page. Holds eight bytes a resource.
 #[derive(Debug, Default)]
 pub struct Walk {
     seen: HashSet<u64>,
     rows: u64,
     pages: u64,
     first_total: Option<u64>,
+    odd: Option<String>,
+    goes_on: bool,
 }
 
 impl Walk {
@@ -36,12 +38,19 @@ impl Walk {
         Self::default()
     }
 
+    /// Nothing read so far; a page with odd rows makes the list incomplete, but does not end it. For what is read to be used as far
+    /// as it goes.
+    pub fn that_goes_on() -> Self {
+        Self { goes_on: true, ..Self::default() }
+    }
+
     /// Takes a page and says how to go on; `fresh` gets the resources that were not seen before. `count` is what was asked for.
     pub fn take(&mut self, page: ListPage, count: u32, paging: &Paging, fresh: &mut Vec<Resource>) -> Next {
         self.pages += 1;
         self.rows += page.rows;
         let nameless = page.rows - page.resources.len() as u64;
         let mut repeated = 0_u64;
+        let before = self.seen.len();
         for resource in page.resources {
             if self.seen.insert(short(&resource.id)) {
                 fresh.push(resource);
@@ -51,13 +60,34 @@ impl Walk {
         }
         let total = if paging.total_is_right { page.total } else { None };
         self.first_total = self.first_total.or(total);
+        if let Some(odd) = self.oddity(nameless, repeated) {
+            if !self.goes_on || self.seen.len() == before {
+                return Next::Incomplete(odd);
+            }
+            self.odd.get_or_insert(odd);
+        }
+        match (self.after(page.rows, page.items_per_page, total, count), self.odd.take()) {
+            (Next::Complete, Some(odd)) => Next::Incomplete(odd),
+            (next, odd) => {
+                self.odd = odd;
+                next
+            }
+        }
+    }
+
+    fn oddity(&self, nameless: u64, repeated: u64) -> Option<String> {
+        let (rows, ids) = (self.rows, self.seen.len());
         if nameless > 0 {
-            return Next::Incomplete(format!("{nameless} rows of a page have no id"));
+            Some(format!("{nameless} rows of a page have no id"))
+        } else if repeated > 0 {
+            Some(format!("{rows} rows, but only {ids} different ids: paging does not work"))
+        } else {
+            None
         }
-        if repeated > 0 {
-            let (rows, ids) = (self.rows, self.seen.len());
-            return Next::Incomplete(format!("{rows} rows, but only {ids} different ids: paging does not work"));
-        }
+    }
+
+    /// How to go on after a page with `rows` rows.
+    fn after(&self, rows: u64, items_per_page: Option<u64>, total: Option<u64>, count: u32) -> Next {
         if self.pages >= PAGES_MAX {
             return Next::Incomplete(format!("more than {PAGES_MAX} pages"));
         }
@@ -66,16 +96,16 @@ impl Walk {
             Some(total) if self.rows > total => {
                 Next::Incomplete(format!("{} rows, but the target says it has {total}", self.rows))
             }
-            Some(total) if page.rows == 0 => {
-                Next::Incomplete(format!("the target says it has {total} accounts, but lists only {}", self.rows))
+            Some(total) if rows == 0 => {
+                Next::Incomplete(format!("the target says it has {total}, but lists only {}", self.rows))
             }
             Some(_) => Next::Page(self.rows + 1),
-            None if page.rows == 0 || short_page(page.rows, page.items_per_page, count) => Next::Complete,
+            None if rows == 0 || short_page(rows, items_per_page, count) => Next::Complete,
             None => Next::Page(self.rows + 1),
         }
     }
 
-    /// How many accounts were seen.
+    /// How many were seen.
     pub fn len(&self) -> usize {
         self.seen.len()
     }

@@ -1,7 +1,7 @@
 //! One answer as text, whatever it is.
 
 use crate::cli::show::style::Style;
-use crate::cli::show::{apps, directory, events, plan};
+use crate::cli::show::{apps, directory, entitlements, events, plan};
 use crate::engine::answer::{Answer, CheckLevel};
 use crate::provision::event::StatusKind;
 use crate::store::query::ImportState;
@@ -18,6 +18,8 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::Apps(apps) => apps::apps(style, apps),
         Answer::App(app) => apps::app(style, app),
         Answer::Tested(tested) => apps::checks(style, &tested.checks),
+        Answer::Refreshed(refreshed) => entitlements::refreshed(style, refreshed),
+        Answer::Entitlements(answer) => entitlements::entitlements(style, answer),
         Answer::Applied(applied) => apps::applied(style, applied),
         Answer::Files { revision, bundle } => apps::files(style, revision, bundle),
         Answer::Revisions { revisions, active } => apps::revisions(style, revisions, *active),
@@ -52,6 +54,10 @@ pub(crate) fn needs_attention(answer: &Answer) -> bool {
                 || !matches!(imported.import.state, ImportState::Applied | ImportState::Committed { .. })
         }
         Answer::Tested(tested) => bad(&tested.checks),
+        Answer::Refreshed(refreshed) => {
+            refreshed.sources.iter().any(|source| source.incomplete.is_some())
+                || refreshed.concerns.iter().any(|concern| !entitlements::is_granted(&concern.meaning))
+        }
         Answer::Doctor(checks) => bad(checks),
         Answer::Plan(plan) => plan.apps.iter().any(|app| app.trouble.is_some()),
         Answer::Synced(apps) => apps

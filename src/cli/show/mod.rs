@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod apps;
 pub(crate) mod directory;
+pub(crate) mod entitlements;
 pub(crate) mod events;
 pub(crate) mod plan;
 pub(crate) mod style;

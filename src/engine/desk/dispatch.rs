@@ -25,6 +25,8 @@ impl Engine {
             Command::Apps => self.apps().await,
             Command::AppShow { app } => self.app_show(&app).await,
             Command::AppTest { app } => self.app_test(&app).await,
+            Command::Refresh { app } => self.app_refresh(&app).await,
+            Command::Entitlements { app, kind } => self.app_entitlements(&app, kind.as_deref()).await,
             Command::AppPause { app } => self.app_pause(actor, &app).await,
             Command::AppResume { app } => self.app_resume(actor, &app).await,
             Command::Apply { bundle, base, comment, dry_run } => {

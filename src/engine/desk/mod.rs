@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod apps;
 pub mod dispatch;
 pub mod doctor;
+pub mod entitlements;
 pub mod imports;
 pub mod operators;
 pub mod pairs;

@@ -150,6 +150,26 @@ impl<'a> Conversation<'a> {
         self.read_list(filter::list_path(&connector.users.path, start_index, count)).await
     }
 
+    /// One page of a list of other resources than users, for example groups; without a page, all that one request brings.
+    ///
+    /// # Errors
+    /// A [`Failure`] if the target does not answer with a list.
+    pub async fn page_of(
+        &mut self,
+        path: &str,
+        page: Option<(u64, u32)>,
+        parameters: &str,
+    ) -> Result<ListPage, Failure> {
+        let paged = match page {
+            Some((start_index, count)) => {
+                let count = self.cx.connector().paging.count.then_some(count);
+                filter::list_path(path, start_index, count)
+            }
+            None => path.to_owned(),
+        };
+        self.read_list(filter::with_parameters(paged, parameters)).await
+    }
+
     async fn read_list(&mut self, path: String) -> Result<ListPage, Failure> {
         let answer = self.read(path, true).await?;
         decode::list(&answer).map_err(|error| failure::of_decoding(&answer, &error))

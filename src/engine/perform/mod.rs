@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod attempt;
+pub mod catalogue;
 pub mod context;
 pub mod conversation;
 pub mod create;
@@ -25,6 +26,7 @@ pub mod update;
 pub mod verify;
 pub mod whole_list;
 
+pub use catalogue::{CatalogueRead, SourceRead, read_catalogue};
 pub use context::{Context, Owners};
 pub use discover::first_contact;
 pub use lesson::{Lesson, absorb};
