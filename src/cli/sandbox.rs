@@ -17,10 +17,10 @@ use crate::secret::Secret;
 /// Run a SCIM 2.0 target that behaves as a connector says, in memory.
 ///
 /// It enforces what the connector describes: required and create-only attributes, allowed values, what a changed userName does, filter
-/// and page limits. For trying things and for tests; it never stands in for the real target.
+/// and page limits, who may write groups and in which form. For trying things and for tests; it never stands in for the real target.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  usher sandbox --connector nulab-pass --port 8901\n  usher sandbox --connector generic-scim2 --seed 20 --token-file secrets/sandbox.token\n  usher sandbox --connector nullplatform --latency 50ms --fault 503-after-commit:0.02\nThen, in an app file: base_url = \"http://127.0.0.1:8901/scim/v2\""
+    after_help = "Examples:\n  usher sandbox --connector nulab-pass --port 8901\n  usher sandbox --connector generic-scim2 --seed 20 --token-file secrets/sandbox.token\n  usher sandbox --connector nullplatform --seed 6 --groups 3\n  usher sandbox --connector nullplatform --latency 50ms --fault 503-after-commit:0.02\nThen, in an app file: base_url = \"http://127.0.0.1:8901/scim/v2\""
 )]
 pub(crate) struct Sandbox {
     /// A connector that ships with Usher, or a connector file
@@ -35,6 +35,9 @@ pub(crate) struct Sandbox {
     /// Third-party accounts that are there before: a number, or a JSON file of SCIM users
     #[arg(long, value_name = "N|FILE")]
     seed: Option<String>,
+    /// Third-party groups that are there before: a number, or a JSON file of groups (displayName, members, gives, requires)
+    #[arg(long, value_name = "N|FILE")]
+    groups: Option<String>,
     /// Accept externalId and forget it, as some targets do
     #[arg(long)]
     drop_external_id: bool,
@@ -59,6 +62,7 @@ impl Sandbox {
             connector: self.connector,
             token,
             seed: self.seed,
+            groups: self.groups,
             drop_external_id: self.drop_external_id,
             latency: self.latency,
             faults: self.fault,

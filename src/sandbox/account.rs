@@ -1,7 +1,5 @@
 //! One account in the sandbox, and how it looks from outside.
 
-use std::collections::BTreeSet;
-
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
@@ -36,21 +34,6 @@ impl Account {
     pub(super) fn active(&self) -> bool {
         self.body.get("active") == Some(&Json::Bool(true))
     }
-}
-
-/// A group as the sandbox keeps it.
-#[derive(Debug, Clone)]
-pub(super) struct Group {
-    /// The target's id.
-    pub(super) id: String,
-    /// Attributes, without `id`, `meta`, `schemas` and `members`.
-    pub(super) body: Resource,
-    /// Ids of its members.
-    pub(super) members: BTreeSet<String>,
-    /// When it was made.
-    pub(super) created: Timestamp,
-    /// When it last changed.
-    pub(super) modified: Timestamp,
 }
 
 /// A resource as it goes over the wire: computed attributes beside the stored ones.

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use crate::clock::Clock;
 use crate::connector::{Connector, builtin};
+use crate::sandbox::crowd::Crowd;
 use crate::sandbox::fault::Faults;
 use crate::sandbox::seed::{SandboxError, Seed};
 use crate::sandbox::service::{Sandbox, Settings};
@@ -23,6 +24,8 @@ pub struct Options {
     pub token: Option<Secret>,
     /// `N` made-up third-party accounts, or a JSON file of accounts.
     pub seed: Option<String>,
+    /// `N` made-up third-party groups, or a JSON file of groups.
+    pub groups: Option<String>,
     /// Accept externalId and forget it.
     pub drop_external_id: bool,
     /// How long each answer takes: `20ms`, `2s`.
@@ -45,6 +48,7 @@ impl Options {
         let settings = Settings {
             token: self.token,
             seed: self.seed.as_deref().map(seed).transpose()?.unwrap_or_default(),
+            crowd: self.groups.as_deref().map(crowd).transpose()?.unwrap_or_default(),
             drop_external_id: self.drop_external_id,
             latency: self.latency.as_deref().map(latency).transpose()?.unwrap_or_default(),
             faults: Faults::parse(&self.faults)?,
@@ -77,6 +81,13 @@ fn seed(text: &str) -> Result<Seed, SandboxError> {
     match text.parse() {
         Ok(count) => Ok(Seed::Count(count)),
         Err(_) => Seed::from_json(Path::new(text), &read(Path::new(text))?),
+    }
+}
+
+fn crowd(text: &str) -> Result<Crowd, SandboxError> {
+    match text.parse() {
+        Ok(made_up) => Ok(Crowd { made_up, ..Crowd::default() }),
+        Err(_) => Crowd::from_json(Path::new(text), &read(Path::new(text))?),
     }
 }
 

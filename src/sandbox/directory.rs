@@ -1,13 +1,15 @@
 //! The sandbox's accounts and groups in memory, in order of creation, with indexes by id, userName and externalId.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value as Json, json};
 
 use crate::clock::Timestamp;
+use crate::connector::MembershipRead;
 use crate::entropy::{Entropy, SeededEntropy};
-use crate::sandbox::account::{Account, Group, Rendered};
+use crate::sandbox::account::{Account, Rendered};
 use crate::sandbox::attribute::Resource;
+use crate::sandbox::roster::{Group, Roster};
 
 /// All that a sandbox keeps.
 #[derive(Debug)]
@@ -18,15 +20,15 @@ pub(super) struct Directory {
     ids: HashMap<String, u64>,
     names: HashMap<String, Vec<u64>>,
     external: HashMap<String, Vec<u64>>,
-    groups: BTreeMap<u64, Group>,
-    group_ids: HashMap<String, u64>,
-    /// Groups by the id of a member.
-    memberships: HashMap<String, BTreeSet<u64>>,
+    /// Groups and who is in them.
+    pub(super) roster: Roster,
+    /// Whether users show their groups.
+    users_show_groups: bool,
 }
 
 impl Directory {
-    /// An empty one whose ids come from `seed`.
-    pub(super) fn new(seed: u64) -> Self {
+    /// An empty one whose ids come from `seed`, and which shows memberships as `read` says.
+    pub(super) fn new(seed: u64, read: MembershipRead) -> Self {
         Self {
             entropy: SeededEntropy::new(seed),
             next: 0,
@@ -34,9 +36,8 @@ impl Directory {
             ids: HashMap::new(),
             names: HashMap::new(),
             external: HashMap::new(),
-            groups: BTreeMap::new(),
-            group_ids: HashMap::new(),
-            memberships: HashMap::new(),
+            roster: Roster::default(),
+            users_show_groups: matches!(read, MembershipRead::Group | MembershipRead::User),
         }
     }
 
@@ -112,11 +113,7 @@ impl Directory {
         let Some(account) = self.accounts.remove(&number) else { return };
         self.ids.remove(&account.id);
         self.unindex(number, &account.body);
-        for group in self.memberships.remove(&account.id).unwrap_or_default() {
-            if let Some(group) = self.groups.get_mut(&group) {
-                group.members.remove(&account.id);
-            }
-        }
+        self.roster.forget(&account.id);
     }
 
     fn index(&mut self, number: u64, body: &Resource) {
@@ -148,63 +145,15 @@ impl Directory {
     /// Adds a group.
     pub(super) fn insert_group(&mut self, group: Group) -> u64 {
         let number = self.number();
-        self.group_ids.insert(group.id.clone(), number);
-        for member in &group.members {
-            self.memberships.entry(member.clone()).or_default().insert(number);
-        }
-        self.groups.insert(number, group);
+        self.roster.insert(number, group);
         number
-    }
-
-    /// The number of the group with this id.
-    pub(super) fn find_group(&self, id: &str) -> Option<u64> {
-        self.group_ids.get(id).copied()
-    }
-
-    /// A group by its number.
-    pub(super) fn group(&self, number: u64) -> Option<&Group> {
-        self.groups.get(&number)
-    }
-
-    /// All groups, oldest first.
-    pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
-        self.groups.values()
-    }
-
-    /// Gives a group another body and other members.
-    pub(super) fn rewrite_group(&mut self, number: u64, body: Resource, members: BTreeSet<String>, at: Timestamp) {
-        let Some(group) = self.groups.get_mut(&number) else { return };
-        for gone in group.members.difference(&members) {
-            if let Some(groups) = self.memberships.get_mut(gone) {
-                groups.remove(&number);
-            }
-        }
-        for new in members.difference(&group.members) {
-            self.memberships.entry(new.clone()).or_default().insert(number);
-        }
-        group.body = body;
-        group.members = members;
-        group.modified = at;
-    }
-
-    /// Removes a group.
-    pub(super) fn remove_group(&mut self, number: u64) {
-        let Some(group) = self.groups.remove(&number) else { return };
-        self.group_ids.remove(&group.id);
-        for member in &group.members {
-            if let Some(groups) = self.memberships.get_mut(member) {
-                groups.remove(&number);
-            }
-        }
     }
 
     /// An account as it goes over the wire, `groups` included (RFC 7643 section 4.1.2).
     pub(super) fn render<'a>(&'a self, account: &'a Account, users_url: &str) -> Rendered<'a> {
-        let of = |group: &u64| {
-            let group = self.groups.get(group)?;
-            Some(json!({ "value": group.id, "display": group.body.get("displayName"), "type": "direct" }))
-        };
-        let groups: Vec<Json> = self.memberships.get(&account.id).into_iter().flatten().filter_map(of).collect();
+        let shown = if self.users_show_groups { self.roster.groups_of(&account.id) } else { Vec::new() };
+        let one = |group: &&Group| json!({ "value": group.id, "display": group.name(), "type": "direct" });
+        let groups: Vec<Json> = shown.iter().map(one).collect();
         Rendered {
             kind: "User",
             id: &account.id,

@@ -35,6 +35,10 @@ pub(super) enum Kind {
     FilterEmpty,
     /// The connection closes in the middle of the body.
     TruncatedBody,
+    /// Whoever is added to a group and is a member already is listed twice.
+    MemberTwice,
+    /// A group is shown without its members.
+    MembersHidden,
 }
 
 /// When it goes wrong.
@@ -69,7 +73,8 @@ pub struct Faults {
 #[error(
     "`{text}` is not a fault: {why}; expected NAME:SHARE or NAME:#N, perhaps with :METHOD, where NAME is a status from 400 \
      to 599, that status with -after-commit, drop-before, drop-after-commit, timeout, timeout-after-commit, html-200, \
-     409-as-500, 201-without-body, existing-200, filter-ignored, filter-empty or truncated-body"
+     409-as-500, 201-without-body, existing-200, filter-ignored, filter-empty, truncated-body, \
+     member-twice or members-hidden"
 )]
 pub struct InvalidFault {
     /// What was read.
@@ -131,6 +136,8 @@ fn kind(name: &str) -> Option<Kind> {
         "filter-ignored" => Kind::FilterIgnored,
         "filter-empty" => Kind::FilterEmpty,
         "truncated-body" => Kind::TruncatedBody,
+        "member-twice" => Kind::MemberTwice,
+        "members-hidden" => Kind::MembersHidden,
         other => match other.strip_suffix("-after-commit") {
             Some(status) => Kind::StatusAfterCommit(error(status)?),
             None => Kind::Status(error(other)?),
@@ -144,6 +151,8 @@ impl Kind {
         match self {
             Self::FilterIgnored | Self::FilterEmpty => filtered,
             Self::StatusAfterCommit(_) | Self::DropAfterCommit | Self::TimeoutAfterCommit => *method != Method::GET,
+            Self::MemberTwice => *method == Method::PATCH,
+            Self::MembersHidden => *method == Method::GET,
             Self::Created201WithoutBody | Self::Existing200 => *method == Method::POST,
             Self::ConflictAs500 => *method != Method::GET && *method != Method::DELETE,
             _ => true,

@@ -64,6 +64,16 @@ impl Query {
         }
     }
 
+    /// Whether an attribute is not asked for.
+    pub(super) fn excludes(&self, name: &str) -> bool {
+        let has = |list: &str| list.split(',').any(|each| each.trim().eq_ignore_ascii_case(name));
+        match (&self.attributes, &self.excluded_attributes) {
+            (Some(wanted), _) => !has(wanted),
+            (None, Some(unwanted)) => has(unwanted),
+            (None, None) => false,
+        }
+    }
+
     /// `resource` with only the attributes asked for.
     pub(super) fn project(&self, resource: &impl Serialize) -> Json {
         // Resources are JSON objects with text keys.

@@ -14,15 +14,28 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 /// Attributes that no client may change (RFC 7643 section 3.1, 4.1.2).
 const READ_ONLY: [&str; 4] = ["id", "meta", "schemas", "groups"];
 
+/// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Op {
+pub(super) enum Op {
+    /// Adds values.
     Add,
+    /// Puts others in their place.
     Replace,
+    /// Takes them away.
     Remove,
 }
 
 /// Applies the body of a PATCH request to `resource`.
 pub(super) fn apply(resource: &mut Resource, body: &Json, style: PatchStyle) -> Result<(), Refusal> {
+    let operations = operations(body)?;
+    if style == PatchStyle::Single && operations.len() > 1 {
+        return Err(Refusal::bad("invalidSyntax", "this target takes one operation a request"));
+    }
+    operations.iter().try_for_each(|operation| operate(resource, operation, style))
+}
+
+/// The operations of a PATCH body.
+pub(super) fn operations(body: &Json) -> Result<&[Json], Refusal> {
     let syntax = |why: &str| Refusal::bad("invalidSyntax", why.to_owned());
     let schemas = body["schemas"].as_array().ok_or_else(|| syntax("PATCH needs `schemas`"))?;
     if !schemas.iter().any(|schema| schema.as_str().is_some_and(|urn| urn.eq_ignore_ascii_case(PATCH_OP))) {
@@ -32,24 +45,25 @@ pub(super) fn apply(resource: &mut Resource, body: &Json, style: PatchStyle) -> 
     if operations.is_empty() {
         return Err(syntax("`Operations` is empty"));
     }
-    if style == PatchStyle::Single && operations.len() > 1 {
-        return Err(syntax("this target takes one operation a request"));
-    }
-    operations.iter().try_for_each(|operation| operate(resource, operation, style))
+    Ok(operations)
 }
 
-fn operate(resource: &mut Resource, operation: &Json, style: PatchStyle) -> Result<(), Refusal> {
-    let op = match operation["op"].as_str().map(str::to_ascii_lowercase).as_deref() {
-        Some("add") => Op::Add,
-        Some("replace") => Op::Replace,
-        Some("remove") => Op::Remove,
+/// What an operation does.
+pub(super) fn op(operation: &Json) -> Result<Op, Refusal> {
+    match operation["op"].as_str().map(str::to_ascii_lowercase).as_deref() {
+        Some("add") => Ok(Op::Add),
+        Some("replace") => Ok(Op::Replace),
+        Some("remove") => Ok(Op::Remove),
         _ => {
-            return Err(Refusal::bad(
-                "invalidSyntax",
-                format!("`op` is {}, not add, replace or remove", operation["op"]),
-            ));
+            let why = format!("`op` is {}, not add, replace or remove", operation["op"]);
+            Err(Refusal::bad("invalidSyntax", why))
         }
-    };
+    }
+}
+
+/// Applies one operation to `resource`.
+pub(super) fn operate(resource: &mut Resource, operation: &Json, style: PatchStyle) -> Result<(), Refusal> {
+    let op = op(operation)?;
     let value = &operation["value"];
     if op != Op::Remove && operation.get("value").is_none() {
         return Err(Refusal::bad("invalidValue", "add and replace need a `value`"));

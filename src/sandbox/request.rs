@@ -8,12 +8,12 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, Response, Uri, header};
 use serde_json::Value as Json;
 
-use crate::connector::GroupMode;
+use crate::connector::{Connector, GroupMode};
 use crate::sandbox::answer::Answer;
 use crate::sandbox::discovery::{self, groups_path};
 use crate::sandbox::fault::{Kind, Struck};
 use crate::sandbox::group::Groups;
-use crate::sandbox::list::Query;
+use crate::sandbox::list::{Page, Query};
 use crate::sandbox::refusal::Refusal;
 use crate::sandbox::service::{BASE_PATH, Inner, Sandbox};
 use crate::sandbox::user::Users;
@@ -62,6 +62,7 @@ impl Inner {
     ) -> Result<Answer, Refusal> {
         let path = uri.path().strip_prefix(BASE_PATH).unwrap_or_default();
         let query = Query::parse(uri)?;
+        let bytes = body.len();
         let body = parsed(method, headers, body)?;
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
         let (at, connector) = (self.clock.now(), &self.connector);
@@ -82,7 +83,7 @@ impl Inner {
         }
         if let Some(id) = below(path, groups_path(connector)).filter(|_| connector.groups.mode != GroupMode::None) {
             let url = &format!("http://{host}{BASE_PATH}{}", groups_path(connector));
-            let mut groups = Groups { connector, directory: &mut self.directory(), url, at };
+            let mut groups = Groups { connector, directory: &mut self.directory(), url, at, bytes, struck };
             return match (method.as_str(), id.as_deref()) {
                 ("POST", None) => groups.create(body),
                 ("GET", None) => groups.list(&query),
@@ -93,9 +94,19 @@ impl Inner {
                 _ => Err(Refusal::status(405, format!("{method} is not for {path}"))),
             };
         }
+        if let Some(resources) = self.listed.get(path).filter(|_| *method == Method::GET) {
+            return listed(resources, &query, connector);
+        }
         let found = (*method == Method::GET).then(|| discovery::answer(connector, path)).flatten();
         found.ok_or_else(|| Refusal::status(404, format!("{path} does not exist")))
     }
+}
+
+/// A page of resources of another type, as they were seeded.
+fn listed(resources: &[Json], query: &Query, connector: &Connector) -> Result<Answer, Refusal> {
+    let window = query.page(&connector.paging)?;
+    let shown = resources.iter().skip(window.start - 1).take(window.count).cloned().collect();
+    Ok(Answer::scim(200, &Page::new(resources.len(), window, shown)))
 }
 
 /// The id in `path` if it is `root` (`None`) or one below it; decoded.
@@ -153,8 +164,15 @@ pub(super) async fn handle(State(sandbox): State<Sandbox>, request: Request) -> 
         answer.content_type = "application/json";
         return answer.into_response();
     }
+    if parts.uri.path() == "/_sandbox/groups" {
+        let mut answer = Answer::scim(200, &sandbox.groups());
+        answer.content_type = "application/json";
+        return answer.into_response();
+    }
     if !parts.uri.path().starts_with(BASE_PATH) {
-        let hint = format!("the SCIM endpoints are below {BASE_PATH}; the accounts are at /_sandbox/accounts");
+        let hint = format!(
+            "the SCIM endpoints are below {BASE_PATH}; the accounts are at /_sandbox/accounts, the groups at /_sandbox/groups"
+        );
         return Answer::from(Refusal::status(404, hint)).into_response();
     }
     let number = inner.requests.fetch_add(1, Ordering::SeqCst);

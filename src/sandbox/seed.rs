@@ -59,6 +59,19 @@ pub enum SandboxError {
         /// What it says.
         why: String,
     },
+    /// A file of groups that is none.
+    #[error(
+        "{path} has no groups: {why}; expected a JSON list of groups (displayName, members, gives, requires), or an object with `Groups`, `Roles` and `Listed`"
+    )]
+    NotGroups {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A member of a seeded group that is no seeded account.
+    #[error("`{0}`, a member of a seeded group, is no seeded account; name a userName or an id of --seed")]
+    NoMember(String),
     /// A length of time that is none.
     #[error("`{0}` is no latency; expected something like 20ms or 2s")]
     Latency(String),

@@ -12,8 +12,9 @@ use tokio::net::TcpListener;
 
 use crate::clock::Clock;
 use crate::connector::Connector;
-use crate::sandbox::account::{Account, AccountView, Group};
+use crate::sandbox::account::{Account, AccountView};
 use crate::sandbox::answer::Answer;
+use crate::sandbox::crowd::Crowd;
 use crate::sandbox::demand::settle;
 use crate::sandbox::directory::Directory;
 use crate::sandbox::fault::Faults;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub token: Option<Secret>,
     /// Third-party accounts there from the start.
     pub seed: Seed,
+    /// Third-party groups there from the start.
+    pub crowd: Crowd,
     /// externalId is accepted and forgotten.
     pub drop_external_id: bool,
     /// How long each answer takes.
@@ -53,6 +56,7 @@ impl Settings {
         Self {
             token: None,
             seed: Seed::Empty,
+            crowd: Crowd::default(),
             drop_external_id: false,
             latency: Duration::ZERO,
             faults: Faults::default(),
@@ -70,6 +74,8 @@ pub struct Sandbox(pub(super) Arc<Inner>);
 /// What all clones share.
 pub(super) struct Inner {
     pub(super) connector: Connector,
+    /// What other resource types list, by path.
+    pub(super) listed: BTreeMap<String, Vec<Json>>,
     /// `Bearer TOKEN`.
     pub(super) authorization: Option<Secret>,
     pub(super) drop_external_id: bool,
@@ -87,9 +93,10 @@ impl Sandbox {
     /// A sandbox with its third-party accounts in it.
     ///
     /// # Errors
-    /// [`SandboxError::Refused`] if the connector would refuse a seed account.
+    /// [`SandboxError::Refused`] if the connector would refuse a seed account, [`SandboxError::NoMember`] if a seeded group has a member
+    /// that is none.
     pub fn new(connector: Connector, settings: Settings) -> Result<Self, SandboxError> {
-        let mut directory = Directory::new(settings.rng);
+        let mut directory = Directory::new(settings.rng, connector.groups.read);
         let at = settings.clock.now();
         for (index, json) in settings.seed.accounts(&connector).into_iter().enumerate() {
             let sent = json.as_object().cloned().unwrap_or_default();
@@ -101,8 +108,10 @@ impl Sandbox {
             let id = json["id"].as_str().map_or_else(|| directory.fresh_id(), str::to_owned);
             directory.insert(Account { id, body, created: at, modified: at, third_party: true, invalid: false });
         }
+        settings.crowd.settle(&mut directory, &connector, at)?;
         Ok(Self(Arc::new(Inner {
             connector,
+            listed: settings.crowd.listed,
             authorization: settings.token.map(|token| Secret::new(format!("Bearer {}", token.expose()))),
             drop_external_id: settings.drop_external_id,
             latency: settings.latency,
@@ -177,17 +186,6 @@ impl Sandbox {
     /// Other faults from now on.
     pub fn set_faults(&self, faults: Faults) {
         *self.0.faults.write().unwrap_or_else(PoisonError::into_inner) = faults;
-    }
-
-    /// Adds a group that some third party made, and gives its id.
-    pub fn add_group(&self, display_name: &str, members: &[&str]) -> String {
-        let at = self.0.clock.now();
-        let mut directory = self.0.directory();
-        let id = directory.fresh_id();
-        let body = serde_json::Map::from_iter([("displayName".to_owned(), Json::from(display_name))]);
-        let members = members.iter().map(|&id| id.to_owned()).collect();
-        directory.insert_group(Group { id: id.clone(), body, members, created: at, modified: at });
-        id
     }
 
     /// Changes an account as the target's own admin would: no request, no count, no rule of the connector.
