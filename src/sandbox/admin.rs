@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::sandbox::attribute::Resource;
 use crate::sandbox::crowd::GroupSeed;
-use crate::sandbox::roster::{Assigned, Group, GroupView};
+use crate::sandbox::roster::{Assigned, GroupView};
 use crate::sandbox::service::Sandbox;
 
 impl Sandbox {
@@ -17,28 +17,16 @@ impl Sandbox {
     /// Adds a group that some third party made, and gives its id.
     pub fn add_group(&self, display_name: &str, members: &[&str]) -> String {
         let members = members.iter().map(|&id| id.to_owned()).collect();
-        self.add_group_like(GroupSeed { display_name: display_name.to_owned(), members, ..GroupSeed::default() })
+        self.add_group_like(&GroupSeed { display_name: display_name.to_owned(), members, ..GroupSeed::default() })
     }
 
     /// Adds a group with the roles that it gives and requires, and gives its id. Members are ids.
-    pub fn add_group_like(&self, seed: GroupSeed) -> String {
+    pub fn add_group_like(&self, seed: &GroupSeed) -> String {
         let at = self.0.clock.now();
         let mut directory = self.0.directory();
-        let id = if seed.id.is_empty() { directory.fresh_id() } else { seed.id };
-        let mut body = Resource::from_iter([("displayName".to_owned(), Json::from(seed.display_name))]);
-        if !seed.external_id.is_empty() {
-            body.insert("externalId".to_owned(), Json::from(seed.external_id));
-        }
-        directory.insert_group(Group {
-            id: id.clone(),
-            body,
-            assigned: seed.members.into_iter().map(|user| (user, 1)).collect(),
-            gives: seed.gives,
-            requires: seed.requires,
-            created: at,
-            modified: at,
-            third_party: true,
-        });
+        let id = if seed.id.is_empty() { directory.fresh_id() } else { seed.id.clone() };
+        let assigned = seed.members.iter().map(|user| (user.clone(), 1)).collect();
+        directory.insert_group(seed.group(id.clone(), assigned, at));
         id
     }
 

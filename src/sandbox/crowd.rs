@@ -81,16 +81,22 @@ impl Crowd {
             for who in &seed.members {
                 assigned.insert(account(directory, who).ok_or_else(|| SandboxError::NoMember(who.clone()))?, 1);
             }
-            let mut body = Resource::from_iter([("displayName".to_owned(), json!(seed.display_name))]);
-            if !seed.external_id.is_empty() {
-                body.insert("externalId".to_owned(), json!(seed.external_id));
-            }
             let id = if seed.id.is_empty() { directory.fresh_id() } else { seed.id.clone() };
-            let (gives, requires) = (seed.gives.clone(), seed.requires.clone());
-            let (created, modified, third_party) = (at, at, true);
-            directory.insert_group(Group { id, body, assigned, gives, requires, created, modified, third_party });
+            directory.insert_group(seed.group(id, assigned, at));
         }
         Ok(())
+    }
+}
+
+impl GroupSeed {
+    /// The group that it becomes.
+    pub(super) fn group(&self, id: String, assigned: Assigned, at: Timestamp) -> Group {
+        let mut body = Resource::from_iter([("displayName".to_owned(), json!(self.display_name))]);
+        if !self.external_id.is_empty() {
+            body.insert("externalId".to_owned(), json!(self.external_id));
+        }
+        let (gives, requires) = (self.gives.clone(), self.requires.clone());
+        Group { id, body, assigned, gives, requires, created: at, modified: at, third_party: true }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The sandbox over real sockets: it enforces what a connector says, and its faults are the ones seen in the wild.
 
+mod groups;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
