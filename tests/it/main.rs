@@ -8,6 +8,7 @@ mod cli;
 mod connector;
 mod demo;
 mod engine;
+mod groups;
 mod import;
 mod invariants;
 mod kill;

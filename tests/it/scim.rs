@@ -1,5 +1,6 @@
 //! The SCIM client and the conversations over it: against a model target that lies as real ones do, and over real sockets.
 
+mod cataloguing;
 mod http;
 mod lies;
 mod model;

@@ -3,4 +3,5 @@
 mod approve;
 mod house;
 mod leave;
+mod refresh;
 mod walk;
