@@ -176,9 +176,9 @@ impl Groups<'_> {
     pub(super) fn patch(&mut self, id: &str, body: &Json) -> Result<Answer, Refusal> {
         let only_members = self.connector.groups.mode == GroupMode::MembershipOnly;
         if only_members {
-            self.small_enough()?
+            self.small_enough()?;
         } else {
-            self.writable()?
+            self.writable()?;
         }
         let number = self.find(id)?;
         let parted = membership::part(body)?;
