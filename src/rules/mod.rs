@@ -13,6 +13,7 @@ pub mod example;
 pub mod fault;
 pub mod load;
 mod machine;
+mod matching;
 mod person;
 pub mod sandbox;
 mod shape;

@@ -14,7 +14,7 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, Engine, OptimizationLevel};
 
-use crate::rules::{person, shape, vocabulary};
+use crate::rules::{matching, person, shape, vocabulary};
 
 /// Operations one function of a script may take (`reliability.md` section 4).
 pub const OPERATIONS_MAX: u64 = 50_000;
@@ -145,6 +145,7 @@ fn build() -> Engine {
     }
     person::register(&mut engine);
     shape::register(&mut engine);
+    matching::register(&mut engine);
     vocabulary::register(&mut engine);
     engine
 }

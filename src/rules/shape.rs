@@ -32,7 +32,7 @@ struct CreateOnly(Box<Shape>);
 
 /// `grant(kind, name)`.
 #[derive(Debug, Clone)]
-struct Grant(GrantedEntitlement);
+pub(super) struct Grant(pub(super) GrantedEntitlement);
 
 /// A checked value.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ pub(super) const FUNCTIONS: &[(&str, &[usize])] = &[
     // Accounts and entitlements.
     ("create_only", &[1]),
     ("grant", &[2]),
+    ("grant_matching", &[4]),
     ("ref", &[1]),
     ("has_role", &[2]),
     ("in_group", &[2]),

@@ -563,3 +563,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn roles_are_mapped_to_groups_by_a_pattern() {
+    let rule =
+        |call: &str| format!("fn account(user) {{ #{{ userName: user.email }} }}\nfn entitlements(user) {{ {call} }}");
+    let names = |call: &str| {
+        let grants = evaluate(&rule(call)).unwrap().entitlements.unwrap();
+        grants.into_iter().map(|grant| format!("{}:{}", grant.kind, grant.name)).collect::<Vec<_>>()
+    };
+    let list = r#"["app-sales", "my-app-x", "app-", "other"]"#;
+    assert_eq!(names(&format!(r#"grant_matching("group", {list}, "^app-(.+)$", "$1")"#)), ["group:sales"]);
+    assert_eq!(
+        names(&format!(r#"grant_matching("group", {list}, "app-(?<team>.+)", "Team ${{team}}")"#)),
+        ["group:Team sales", "group:Team x"],
+        "not anchored unless the pattern is"
+    );
+    assert_eq!(names(r#"grant_matching("group", user.roles, "^(crew)$", "Ship $1")"#), ["group:Ship crew"]);
+    assert_eq!(names(r#"grant_matching("group", (), "x", "y")"#), Vec::<String>::new());
+}
+
+#[test]
+fn a_bad_pattern_says_where_it_is_and_leaves_the_account_alone() {
+    let rule = "fn account(user) { #{ userName: user.email } }\nfn entitlements(user) {\n    grant_matching(\"group\", user.roles, \"(\", \"x\")\n}";
+    let evaluated = evaluate(rule).unwrap();
+    assert!(evaluated.desired.is_some(), "attributes flow");
+    let fault = evaluated.entitlements.unwrap_err().to_string();
+    assert!(fault.starts_with("rules/test.rhai:3:") && fault.contains("is no pattern"), "{fault}");
+    let huge = "fn account(user) { #{ userName: user.email } }\nfn entitlements(user) { grant_matching(\"group\", user.roles, \"(a{1000}){1000}\", \"x\") }";
+    assert!(evaluate(huge).unwrap().entitlements.is_err(), "a pattern that would fill the memory");
+}

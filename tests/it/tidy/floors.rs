@@ -18,7 +18,7 @@ pub(crate) const FLOORS: [&[&[&str]]; 6] = [
 const DOOR: &[&str] = &["config", "telemetry", "cli", "main"];
 
 /// Every dependency and the modules it is fenced to; empty = allowed everywhere.
-pub(crate) const FENCES: [(&str, &[&str]); 40] = [
+pub(crate) const FENCES: [(&str, &[&str]); 41] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("thiserror", &[]),
@@ -35,6 +35,7 @@ pub(crate) const FENCES: [(&str, &[&str]); 40] = [
     ("postcard", &["digest", "history", "store"]),
     // Instruments.
     ("rhai", &["rules"]),
+    ("regex", &["rules"]),
     ("reqwest", &["scim", "server", "cli"]),
     ("rustls", &["scim", "server", "cli", "main"]),
     ("sled", &["store"]),
