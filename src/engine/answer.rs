@@ -14,6 +14,7 @@ use crate::directory::user::User;
 use crate::engine::perform::SourceRead;
 use crate::id::{AppName, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
+use crate::provision::edge::Edge;
 use crate::provision::entitlement::{CatalogueDiff, Entitlement};
 use crate::provision::entry::Entry;
 use crate::provision::event::{Event, StatusKind};
@@ -301,6 +302,8 @@ pub struct StatusRow {
     pub label: String,
     /// The ledger entry.
     pub account: Account,
+    /// Its entitlements.
+    pub edges: Vec<Edge>,
     /// The newest event.
     pub event: Option<Event>,
     /// What ops see, for example `Provisioned · update failed`.

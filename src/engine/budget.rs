@@ -5,6 +5,7 @@ use crate::engine::active::ActiveApp;
 use crate::engine::context::{Engine, EngineError};
 use crate::id::AppName;
 use crate::provision::account::Presence;
+use crate::provision::edge::EdgeState;
 use crate::provision::guard::admission::Budget;
 use crate::provision::guard::finding::Class;
 use crate::store::query::Window;
@@ -25,7 +26,11 @@ impl Engine {
             everywhere.0 += window.used.get(&Class::Leave).copied().unwrap_or(0);
             everywhere.1 += base;
         }
-        Ok(Budget { used: window.used, base, first_cycle: !record.first_cycle_done, everywhere, rule_errors })
+        let edges = &self.parts.store.counts(name).await?.edges;
+        let of = |state| edges.get(&state).copied().unwrap_or(0);
+        let removed = window.used.get(&Class::EdgeRemoval).copied().unwrap_or(0);
+        let edges = window.edges_at_start.max(of(EdgeState::Granted) + removed);
+        Ok(Budget { used: window.used, base, edges, first_cycle: !record.first_cycle_done, everywhere, rule_errors })
     }
 
     /// The larger of the active accounts at the window's start and those now plus what left within it.

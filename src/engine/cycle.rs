@@ -11,6 +11,7 @@ use crate::engine::context::{Engine, EngineError, Watcher};
 use crate::engine::observe::Observer;
 use crate::engine::plan::{Judged, PageInput, judge, plan_page};
 use crate::id::{BatchId, PlanId, UserId};
+use crate::provision::entitlement::Catalogue;
 use crate::provision::guard::admission::{self, Budget};
 use crate::provision::guard::finding::{Class, Finding, FindingKind};
 use crate::provision::plan::{Fold, PlanPage, PlanSummary};
@@ -53,6 +54,9 @@ pub struct Cycle<'a> {
     evaluations: u64,
     rule_errors: u64,
     entitlement_faults: BTreeMap<String, u64>,
+    /// Grants that can't be carried out, of pairs without an operation, and how many users wait for each.
+    ungranted: BTreeMap<(FindingKind, String), u64>,
+    catalogue: Arc<Catalogue>,
     /// Pairs that could not be looked up at the target, and why the first one could not.
     unseen: (u64, String),
 }
@@ -91,6 +95,7 @@ impl<'a> Cycle<'a> {
             engine.ensure_catalogue(&app).await?;
         }
         let observer = Observer::begin(engine, Arc::clone(&app)).await?;
+        let catalogue = Arc::new(engine.parts.store.catalogue(&app.spec.name).await?);
         Ok(Self {
             engine,
             scope,
@@ -102,6 +107,8 @@ impl<'a> Cycle<'a> {
             evaluations: 0,
             rule_errors: 0,
             entitlement_faults: BTreeMap::new(),
+            ungranted: BTreeMap::new(),
+            catalogue,
             unseen: (0, String::new()),
         })
     }
@@ -132,14 +139,18 @@ impl<'a> Cycle<'a> {
             self.unseen.0 += seen.unseen.len() as u64;
         }
         let owners = self.observer.owners(&seen.judged).await?;
-        let (app, as_of) = (Arc::clone(&self.app), self.as_of);
+        let (app, as_of, catalogue) = (Arc::clone(&self.app), self.as_of, Arc::clone(&self.catalogue));
         let planned = side_by_side(seen.judged, move |judged| {
             let (connector, unseen) = (app.connector, &seen.unseen);
-            let input = PageInput { as_of, app: &app.spec, connector, pairs: &judged, owners: &owners, unseen };
+            let (pairs, catalogue) = (&judged[..], &*catalogue);
+            let input = PageInput { as_of, app: &app.spec, connector, pairs, catalogue, owners: &owners, unseen };
             vec![plan_page(&input)]
         });
         let mut page = PlanPage::merge(planned.await?);
         page.absent = seen.absent;
+        for finding in page.ungranted.iter().flat_map(|(_, findings)| findings) {
+            *self.ungranted.entry((finding.kind, finding.detail.clone())).or_default() += 1;
+        }
         Ok(Some(page))
     }
 
@@ -183,10 +194,10 @@ impl<'a> Cycle<'a> {
     }
 
     async fn judge(&self, rows: Vec<PairRow>, causes: Vec<Cause>) -> Result<Vec<Judged>, EngineError> {
-        let (app, instance) = (Arc::clone(&self.app), self.engine.instance);
+        let (app, around) = (Arc::clone(&self.app), (self.engine.instance, self.catalogue.digest()));
         let pairs = rows.into_iter().zip(causes).collect();
         let judge_all = move |pairs: Vec<(PairRow, Cause)>| {
-            let each = |(row, cause)| judge(&app.spec, &app.rules, instance, row, cause);
+            let each = |(row, cause)| judge(&app.spec, &app.rules, around, row, cause);
             pairs.into_iter().map(each).collect()
         };
         side_by_side(pairs, judge_all).await
@@ -227,6 +238,9 @@ impl<'a> Cycle<'a> {
             let mut finding = Finding::new(FindingKind::RuleError, format!("entitlements of {users} users: {fault}"));
             finding.severity = crate::provision::Severity::Clear;
             findings.push(finding);
+        }
+        for ((kind, detail), users) in &self.ungranted {
+            findings.push(Finding::new(*kind, format!("{detail} ({users} users)")));
         }
         let summary = PlanSummary {
             id: PlanId::mint(self.as_of, &*self.engine.parts.entropy),

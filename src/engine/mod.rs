@@ -14,6 +14,7 @@ pub mod cycle;
 pub mod desk;
 pub mod intake;
 pub mod lane;
+pub mod members;
 pub mod observe;
 pub mod perform;
 pub mod plan;

@@ -40,14 +40,14 @@ pub struct Pushed {
 }
 
 /// What every attempt of a round shares.
-struct Shared {
-    app: Arc<ActiveApp>,
-    way: Way,
+pub(super) struct Shared {
+    pub(super) app: Arc<ActiveApp>,
+    pub(super) way: Way,
     learned: std::sync::RwLock<Arc<Learned>>,
     registrar: Registrar,
-    state: AppState,
-    clock: Arc<dyn crate::clock::Clock>,
-    store: Arc<dyn Store>,
+    pub(super) state: AppState,
+    pub(super) clock: Arc<dyn crate::clock::Clock>,
+    pub(super) store: Arc<dyn Store>,
     instance: crate::id::InstanceId,
 }
 
@@ -143,10 +143,39 @@ impl Engine {
             exhausted: false,
             stopping: false,
         };
-        let done = round.run(stop).await;
+        let mut done = round.run(stop).await;
+        if let Ok(pushed) = &mut done
+            && !round.stopping
+        {
+            let shared = Arc::clone(&round.shared);
+            match self.push_members(&shared, &lane, concurrency, stop).await {
+                Ok(attempts) => pushed.attempts += attempts,
+                Err(error) => done = Err(error),
+            }
+        }
         lane.busy.store(false, Ordering::SeqCst);
         lane.drained.notify_one();
         done
+    }
+}
+
+impl Shared {
+    /// What a conversation needs, with what was learned until now.
+    pub(super) fn context<'a>(&'a self, learned: &'a Learned) -> perform::Context<'a> {
+        perform::Context {
+            target: &*self.way.target,
+            spec: &self.app.spec,
+            learned,
+            clock: &*self.clock,
+            owners: &self.registrar,
+            throttle: &self.way.throttle,
+            instance: self.instance,
+        }
+    }
+
+    /// What the app has taught us until now.
+    pub(super) fn learned(&self) -> Arc<Learned> {
+        Arc::clone(&self.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 }
 
@@ -348,16 +377,8 @@ async fn claim(shared: Arc<Shared>, looked_up: HashSet<EventId>, limit: usize) -
 
 /// One attempt: the conversation about what was cleared, or a look at what became of the one before.
 async fn attempt(shared: &Shared, ready: Ready) -> (Finish, Vec<Lesson>) {
-    let learned = Arc::clone(&shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner));
-    let cx = perform::Context {
-        target: &*shared.way.target,
-        spec: &shared.app.spec,
-        learned: &learned,
-        clock: &*shared.clock,
-        owners: &shared.registrar,
-        throttle: &shared.way.throttle,
-        instance: shared.instance,
-    };
+    let learned = shared.learned();
+    let cx = shared.context(&learned);
     let event = ready.event();
     let performed = match &ready {
         Ready::LookUp(claimed) => perform::verify(cx, &claimed.event, &claimed.account).await,

@@ -196,7 +196,9 @@ fn index(header: &mut Header, fact: &Fact) {
         | Fact::Revision { operator, .. }
         | Fact::AccountTouched { operator, .. }
         | Fact::Operator { operator, .. } => drop(header.operators.insert(*operator)),
-        Fact::Intent { .. }
+        Fact::EdgeIntent { .. }
+        | Fact::EdgeEnded { .. }
+        | Fact::Intent { .. }
         | Fact::Attempted { .. }
         | Fact::AppState { .. }
         | Fact::Store { .. }

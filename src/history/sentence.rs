@@ -100,6 +100,14 @@ fn fact(fact: &Fact) -> String {
                 format!("attempt {attempt}: {}", sent.join("; "))
             }
         }
+        Fact::EdgeIntent { change, together, .. } if *together > 1 => {
+            format!("{}: about to be sent, with {} others", change.words(), together - 1)
+        }
+        Fact::EdgeIntent { change, .. } => format!("{}: about to be sent", change.words()),
+        Fact::EdgeEnded { change, detail, exchange: Some(event), .. } => {
+            format!("{}: {detail} (the request is with {event})", change.words())
+        }
+        Fact::EdgeEnded { change, detail, .. } => format!("{}: {detail}", change.words()),
         Fact::Stepped { status, detail, .. } if detail.is_empty() => status.to_string(),
         Fact::Stepped { status, detail, .. } => format!("{status}: {detail}"),
         Fact::Import { import, what, .. } => format!("import {import}: {what}"),

@@ -9,6 +9,7 @@ use crate::directory::user::User;
 use crate::directory::value::Value;
 use crate::provision::account::{Account, Observation, Origin, Presence};
 use crate::provision::desired::{Desired, Wanted};
+use crate::provision::edge::EdgeChange;
 use crate::provision::guard::finding::{Finding, FindingKind};
 use crate::provision::leaving::{Access, Leaving};
 use crate::provision::operation::{Change, Kind, Operation};
@@ -34,6 +35,8 @@ pub struct Pair<'a> {
     pub external_id: &'a str,
     /// Why the target could not be looked at, if it could not.
     pub unseen: Option<&'a str>,
+    /// Edges to add and remove; for a leaver, those that are taken back.
+    pub edges: &'a [EdgeChange],
     /// The one time of the plan.
     pub as_of: Timestamp,
 }
@@ -120,10 +123,12 @@ fn leave(pair: Pair<'_>, leaving: Leaving) -> Draft {
                 why: format!("{} can't deactivate accounts; remove this one by hand", pair.app.connector.title),
             }),
             Deactivation::Active | Deactivation::Delete => {
-                Draft::Operation(Box::new(bare(pair, Kind::Deactivate)), Vec::new())
+                let edges = if wire.deactivate == Deactivation::Active { pair.edges.to_vec() } else { Vec::new() };
+                Draft::Operation(Box::new(Operation { edges, ..bare(pair, Kind::Deactivate) }), Vec::new())
             }
         },
-        LeavingPolicy::Deactivate => Draft::Quiet,
+        LeavingPolicy::Deactivate if pair.edges.is_empty() => Draft::Quiet,
+        LeavingPolicy::Deactivate => Draft::Operation(Box::new(memberships(pair, pair.edges.to_vec())), Vec::new()),
         LeavingPolicy::Delete => delete_later(pair, deletable),
     }
 }
@@ -243,11 +248,22 @@ fn create(pair: Pair<'_>, desired: &Desired) -> Operation {
         external_id,
         origin: Some(Origin::Created),
         changes,
+        edges: pair.edges.iter().filter(|edge| edge.add).cloned().collect(),
         ..bare(pair, Kind::Create)
     }
 }
 
+/// Nothing but memberships.
+fn memberships(pair: Pair<'_>, edges: Vec<EdgeChange>) -> Operation {
+    Operation { edges, ..bare(pair, Kind::Update) }
+}
+
 fn reactivate(pair: Pair<'_>, desired: &Desired) -> Draft {
+    // What he no longer should have goes first, while the account is still off; what is new comes with it and after.
+    let removals: Vec<EdgeChange> = pair.edges.iter().filter(|edge| !edge.add).cloned().collect();
+    if !removals.is_empty() {
+        return Draft::Operation(Box::new(memberships(pair, removals)), Vec::new());
+    }
     let (mut changes, released, _) = compare(pair, desired);
     let mut findings = Vec::new();
     if let Some(change) = changes.iter().find(|change| change.path == "externalId" && change.old.is_some()) {
@@ -260,7 +276,8 @@ fn reactivate(pair: Pair<'_>, desired: &Desired) -> Draft {
             UsernameChange::Replaces | UsernameChange::Never => drop(changes.remove(index)),
         }
     }
-    Draft::Operation(Box::new(Operation { changes, released, ..bare(pair, Kind::Reactivate) }), findings)
+    let edges = pair.edges.to_vec();
+    Draft::Operation(Box::new(Operation { changes, edges, released, ..bare(pair, Kind::Reactivate) }), findings)
 }
 
 fn change(pair: Pair<'_>, desired: &Desired) -> Draft {
@@ -270,9 +287,10 @@ fn change(pair: Pair<'_>, desired: &Desired) -> Draft {
     if !matching.is_empty() {
         return rename(pair, matching);
     }
-    if !others.is_empty() {
+    if !others.is_empty() || !pair.edges.is_empty() {
+        let edges = pair.edges.to_vec();
         return Draft::Operation(
-            Box::new(Operation { changes: others, released, ..bare(pair, Kind::Update) }),
+            Box::new(Operation { changes: others, edges, released, ..bare(pair, Kind::Update) }),
             Vec::new(),
         );
     }

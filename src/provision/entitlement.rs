@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::digest::{Digest, Hasher};
 
 /// The kind that `/Groups` has.
 pub const GROUP: &str = "group";
@@ -113,6 +114,16 @@ pub enum Named<'a> {
 }
 
 impl Catalogue {
+    /// Over what names mean: plans are computed anew when it changes.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Hasher::new();
+        for (key, each) in &self.entitlements {
+            hasher.value(key).text(&each.name).value(&each.gone.is_some());
+        }
+        hasher.value(&self.refreshed.is_some());
+        hasher.finish()
+    }
+
     /// What `name` of `kind` means. Names are compared exactly first, then without case; what is gone does not count.
     pub fn named(&self, kind: &str, name: &str) -> Named<'_> {
         let there = || self.entitlements.values().filter(|each| each.key.kind == kind && each.gone.is_none());

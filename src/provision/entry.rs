@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::id::{AppName, EventId, ImportId, OperatorId, PlanId, RevisionNumber, UserId};
 use crate::provision::approval::Decision;
+use crate::provision::edge::EdgeChange;
 use crate::provision::event::StatusKind;
 use crate::provision::operation::Kind;
 use crate::provision::outcome::{Exchange, FailureClass};
@@ -123,5 +124,25 @@ pub enum Fact {
     Catalogue {
         /// In words, with numbers.
         what: String,
+    },
+    /// Members of an entitlement are about to be changed; the entry says it for one of them.
+    EdgeIntent {
+        /// Which, and whether it is added or removed.
+        change: EdgeChange,
+        /// How many are sent together.
+        together: u32,
+        /// The payload's digest.
+        payload: Digest,
+    },
+    /// What came of it.
+    EdgeEnded {
+        /// Which, and whether it was added or removed.
+        change: EdgeChange,
+        /// If it failed: what it means.
+        class: Option<FailureClass>,
+        /// In words.
+        detail: String,
+        /// The event that keeps the exchange with the target for all that were sent together.
+        exchange: Option<EventId>,
     },
 }

@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::directory::change::Cause;
 use crate::id::{AppName, BatchId, EventId, PlanId, UserId};
 use crate::provision::approval::Decision;
+use crate::provision::edge::EdgeRefusal;
 use crate::provision::guard::finding::Finding;
 use crate::provision::operation::{Kind, Operation};
 use crate::provision::outcome::Failure;
@@ -124,13 +125,14 @@ impl StatusKind {
         !matches!(self, Self::Pending | Self::Queued | Self::Running | Self::Verifying)
     }
 
-    /// The table of legal steps. `Queued → Queued` is a retry or an early `retry` by ops; `Verifying → Verifying` another look.
+    /// The table of legal steps. `Queued → Queued` is a retry or an early `retry` by ops; `Verifying → Verifying` another look;
+    /// `Queued → Succeeded` and `Queued → Failed` are for events whose account part is done and whose edges have ended.
     pub fn may_become(self, next: Self) -> bool {
         use StatusKind::{Expired, Failed, Pending, Queued, Rejected, Running, Succeeded, Superseded, Verifying};
         matches!(
             (self, next),
             (Pending, Queued | Rejected | Superseded | Expired)
-                | (Queued, Queued | Running | Superseded | Rejected)
+                | (Queued, Queued | Running | Superseded | Rejected | Succeeded | Failed)
                 | (Running, Queued | Verifying | Succeeded | Failed | Superseded)
                 | (Verifying, Verifying | Queued | Succeeded | Failed | Superseded)
         )
@@ -189,6 +191,38 @@ pub struct IllegalStep {
     pub to: StatusKind,
 }
 
+/// How far an event came whose operation has edges: first its account, then the edges, each by its entitlement.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Nothing is left to do for the account itself: the edges are claimable.
+    pub account_done: bool,
+    /// The intent of at least one edge was put on disk.
+    pub begun: bool,
+    /// Edges that the target refused for good.
+    pub refused: Vec<EdgeRefusal>,
+    /// What is worth telling, in words: of the account part, and of edges that are not effective.
+    pub notes: Vec<String>,
+    /// An edge was void at its attempt, and why: the pair is planned again.
+    pub void: Option<String>,
+}
+
+impl Progress {
+    /// As an operation is filed: one without anything for the account begins with its edges.
+    pub fn of(operation: &Operation) -> Self {
+        let account_done = operation.kind == Kind::Update
+            && operation.changes.is_empty()
+            && operation.released.is_empty()
+            && !operation.edges.is_empty();
+        Self { account_done, ..Self::default() }
+    }
+
+    /// What was refused, in words.
+    pub fn refusals(&self) -> String {
+        let each = |refusal: &EdgeRefusal| format!("{}: {}", refusal.change.words(), refusal.detail);
+        self.refused.iter().map(each).collect::<Vec<_>>().join("; ")
+    }
+}
+
 /// The life of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -222,6 +256,8 @@ pub struct Event {
     pub changed_at: Timestamp,
     /// Digest to remember as the account's basis when it succeeds.
     pub basis: Digest,
+    /// How far it came.
+    pub progress: Progress,
 }
 
 impl Event {
@@ -241,12 +277,18 @@ impl Event {
     /// [`IllegalStep`] if the table has no such step; the event is unchanged.
     pub fn step(&mut self, next: Status, at: Timestamp) -> Result<(), IllegalStep> {
         let (from, to) = (self.status.kind(), next.kind());
-        if !from.may_become(to) {
+        let unbegun = from == StatusKind::Queued && matches!(to, StatusKind::Succeeded | StatusKind::Failed);
+        if !from.may_become(to) || (unbegun && !self.progress.account_done) {
             return Err(IllegalStep { event: self.id, from, to });
         }
         self.status = next;
         self.changed_at = at;
         Ok(())
+    }
+
+    /// Whether nothing was ever sent for it.
+    pub fn is_unsent(&self) -> bool {
+        self.attempts == 0 && !self.progress.begun
     }
 
     /// What people see.

@@ -10,6 +10,7 @@ pub mod edge;
 pub mod entitlement;
 pub mod entry;
 pub mod event;
+pub mod granting;
 pub mod guard;
 pub mod leaving;
 pub mod operation;

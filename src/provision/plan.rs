@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::digest::{Digest, Hasher};
 use crate::directory::change::Cause;
 use crate::id::{AppName, BatchId, EventId, PlanId, UserId};
+use crate::provision::entitlement::EntitlementKey;
 use crate::provision::guard::finding::{Class, Finding};
 use crate::provision::operation::{Kind, Operation};
 
@@ -125,6 +126,10 @@ pub struct PlanPage {
     pub quiet: Vec<(UserId, Digest)>,
     /// Attribute paths that the ledger forgets (released by the rules), per pair.
     pub released: Vec<(UserId, Vec<String>)>,
+    /// Edges that the ledger forgets, per pair: nothing is sent for them.
+    pub forgotten: Vec<(UserId, Vec<EntitlementKey>)>,
+    /// Grants that can't be carried out, per pair.
+    pub ungranted: Vec<(UserId, Vec<Finding>)>,
     /// Pairs frozen by the policy `nothing`.
     pub kept: Vec<UserId>,
     /// Pairs that this plan found absent in a complete list of the target: remembered when the page is filed.
@@ -143,6 +148,8 @@ impl PlanPage {
         self.quiet.sort_by_key(|quiet| quiet.0);
         self.kept.sort();
         self.released.sort();
+        self.forgotten.sort();
+        self.ungranted.sort_by_key(|ungranted| ungranted.0);
         self.absent.sort();
         self.users.sort();
     }
@@ -156,6 +163,8 @@ impl PlanPage {
             page.skipped.extend(part.skipped);
             page.quiet.extend(part.quiet);
             page.released.extend(part.released);
+            page.forgotten.extend(part.forgotten);
+            page.ungranted.extend(part.ungranted);
             page.kept.extend(part.kept);
             page.absent.extend(part.absent);
             page.users.extend(part.users);
@@ -171,7 +180,7 @@ impl PlanPage {
 pub struct PlanCounts {
     /// Kind → verdict → number.
     pub operations: BTreeMap<Kind, BTreeMap<Verdict, u64>>,
-    /// Class of blast radius → number of operations that count for it, refused ones apart.
+    /// Class of blast radius → number of operations that count for it (of edges, for edge removals), refused ones apart.
     pub classes: BTreeMap<Class, u64>,
     /// Pairs looked at.
     pub pairs: u64,
@@ -250,7 +259,8 @@ impl Fold {
             *verdicts.entry(planned.verdict).or_default() += 1;
             if planned.verdict != Verdict::Refused {
                 for class in Class::of(&planned.operation) {
-                    *self.counts.classes.entry(class).or_default() += 1;
+                    let weight = class.weight(&planned.operation);
+                    *self.counts.classes.entry(class).or_default() += weight;
                 }
             }
             self.hasher.value(&planned.payload);

@@ -13,6 +13,7 @@ pub mod encode;
 pub mod failure;
 pub mod filter;
 pub mod listing;
+pub mod members;
 pub mod redact;
 pub mod target;
 

@@ -17,6 +17,7 @@ use crate::id::{AppName, BatchId, EventId, ImportId, InstanceId, OperatorId, Rev
 use crate::page::Page;
 use crate::provision::account::{Account, Observation};
 use crate::provision::approval::Decision;
+use crate::provision::edge::{Edge, EdgeChange, EdgeOutcome};
 use crate::provision::entitlement::{Catalogue, CatalogueDiff, Entitlement, EntitlementKey};
 use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
@@ -85,6 +86,63 @@ pub struct Finish {
     /// What came of it.
     pub outcome: Outcome,
     /// Requests and answers, redacted.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// Edges of one entitlement that are due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimedEdges {
+    /// The entitlement; without an id if it is created first.
+    pub key: EntitlementKey,
+    /// Its name.
+    pub name: String,
+    /// Additions first.
+    pub edges: Vec<ClaimedEdge>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClaimedEdge {
+    /// The event that wants it.
+    pub event: Event,
+    /// The ledger entry of the account.
+    pub account: Account,
+    /// What is to be done.
+    pub change: EdgeChange,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// An earlier request may have been carried out: it is looked up first.
+    pub unknown: bool,
+}
+
+/// Edges whose intent is on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BegunEdges {
+    /// Names the chunk for [`Store::finish_edges`].
+    pub chunk: u64,
+    /// The events whose edges are in it.
+    pub events: Vec<EventId>,
+}
+
+/// What came of one edge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinishedEdge {
+    /// The event that wanted it.
+    pub event: EventId,
+    /// What was to be done.
+    pub change: EdgeChange,
+    /// What came of it.
+    pub outcome: EdgeOutcome,
+}
+
+/// What requests about the members of one entitlement brought, for [`Store::finish_edges`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinishEdges {
+    /// The chunk that was begun; `None` = nothing was sent.
+    pub chunk: Option<u64>,
+    /// Each edge.
+    pub edges: Vec<FinishedEdge>,
+    /// Requests and answers, redacted; kept with the first event.
     pub exchanges: Vec<Exchange>,
 }
 
@@ -319,6 +377,29 @@ pub trait Store: Send + Sync {
     async fn begin(&self, events: Vec<EventId>, at: Timestamp) -> StoreResult<Vec<EventId>>;
     /// Outcome after it: status, account, next due, dependents' marks, [`Fact::Attempted`] and [`Fact::Stepped`].
     async fn finish(&self, outcomes: Vec<Finish>, at: Timestamp) -> StoreResult<()>;
+    /// Edges that are due at `as_of`, by entitlement, additions first; not those of `except`, which are being pushed. At most `limit`
+    /// entitlements.
+    async fn claim_edges(
+        &self,
+        app: &AppName,
+        as_of: Timestamp,
+        except: Vec<EntitlementKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<ClaimedEdges>>;
+    /// Intent before the send, for edges of one entitlement and one direction: [`Fact::EdgeIntent`]. Edges that moved are left out of
+    /// the result.
+    async fn begin_edges(
+        &self,
+        app: &AppName,
+        edges: Vec<(EventId, EdgeChange)>,
+        at: Timestamp,
+    ) -> StoreResult<BegunEdges>;
+    /// Outcome after it: edges, their queue, and the events that end with them.
+    async fn finish_edges(&self, app: &AppName, finish: FinishEdges, at: Timestamp) -> StoreResult<()>;
+    /// A conversation about members broke down, and none is under way: what may be out is looked up before anything is sent again.
+    async fn recover_edges(&self, app: &AppName, at: Timestamp) -> StoreResult<u64>;
+    /// A group that was created first has its id now: edges that wait for it by name get it.
+    async fn bind_edges(&self, app: &AppName, key: EntitlementKey, name: String) -> StoreResult<()>;
     /// After a crash: every `running` becomes `verifying`; every committed import is reported to be resumed. Returns how many events.
     async fn recover(&self, at: Timestamp) -> StoreResult<u64>;
 
@@ -336,6 +417,16 @@ pub trait Store: Send + Sync {
     async fn entries_after(&self, sequence: u64, limit: usize) -> StoreResult<Vec<Entry>>;
     /// Ledger entries.
     async fn accounts(&self, query: AccountQuery) -> StoreResult<Page<Account, (AppName, UserId)>>;
+    /// The edges of one account.
+    async fn edges(&self, app: &AppName, user: UserId) -> StoreResult<Vec<Edge>>;
+    /// Who has an edge in an entitlement, by user.
+    async fn members(
+        &self,
+        app: &AppName,
+        key: EntitlementKey,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> StoreResult<Page<(UserId, Edge), UserId>>;
     /// Kept counters.
     async fn counts(&self, app: &AppName) -> StoreResult<Counts>;
     /// The end of the chain.

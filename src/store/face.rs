@@ -13,16 +13,18 @@ use crate::directory::user::User;
 use crate::id::{AppName, BatchId, EventId, ImportId, OperatorId, RevisionNumber, SourceName, UserId};
 use crate::page::Page;
 use crate::provision::account::{Account, Observation};
+use crate::provision::edge::{Edge, EdgeChange};
 use crate::provision::entitlement::{Catalogue, CatalogueDiff, Entitlement, EntitlementKey};
 use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
 use crate::provision::plan::{PlanPage, PlanSummary};
 use crate::store::act::{
-    Claimed, Cursor, Decide, Decided, Filed, Finish, Head, Identity, Lane, Store, StoreResult, Verified,
+    BegunEdges, Claimed, ClaimedEdges, Cursor, Decide, Decided, Filed, Finish, FinishEdges, Head, Identity, Lane,
+    Store, StoreResult, Verified,
 };
 use crate::store::acts::{
-    admission, catalogue, check, decisions, directory, filing, identity, imports, outcomes, planning, pushing, reads,
-    remedies, revisions,
+    admission, catalogue, check, decisions, directory, edge_outcomes, edge_pushing, edges, filing, identity, imports,
+    outcomes, planning, pushing, reads, remedies, revisions,
 };
 use crate::store::backup;
 use crate::store::query::{AccountQuery, AppRecord, Counts, EventQuery, Import, Mark, PairRow, Preview, Window};
@@ -239,6 +241,37 @@ impl<B: Backend> Store for B {
     async fn finish(&self, outcomes: Vec<Finish>, at: Timestamp) -> StoreResult<()> {
         self.stored().write(move |tx| outcomes::finish(tx, outcomes, at)).await
     }
+    async fn claim_edges(
+        &self,
+        app: &AppName,
+        as_of: Timestamp,
+        except: Vec<EntitlementKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<ClaimedEdges>> {
+        let app = app.clone();
+        self.stored().read(move |rows| edge_pushing::claim(rows, &app, as_of, &except, limit)).await
+    }
+    async fn begin_edges(
+        &self,
+        app: &AppName,
+        edges: Vec<(EventId, EdgeChange)>,
+        at: Timestamp,
+    ) -> StoreResult<BegunEdges> {
+        let app = app.clone();
+        self.stored().write(move |tx| edge_pushing::begin(tx, &app, &edges, at)).await
+    }
+    async fn finish_edges(&self, app: &AppName, finish: FinishEdges, at: Timestamp) -> StoreResult<()> {
+        let app = app.clone();
+        self.stored().write(move |tx| edge_outcomes::finish(tx, &app, finish, at)).await
+    }
+    async fn recover_edges(&self, app: &AppName, at: Timestamp) -> StoreResult<u64> {
+        let app = app.clone();
+        self.stored().write(move |tx| edge_pushing::recover(tx, &app, at)).await
+    }
+    async fn bind_edges(&self, app: &AppName, key: EntitlementKey, name: String) -> StoreResult<()> {
+        let app = app.clone();
+        self.stored().write(move |tx| edge_pushing::bind(tx, &app, &key, &name)).await
+    }
     async fn recover(&self, at: Timestamp) -> StoreResult<u64> {
         self.stored().write(move |tx| pushing::recover(tx, at)).await
     }
@@ -260,6 +293,20 @@ impl<B: Backend> Store for B {
     }
     async fn accounts(&self, query: AccountQuery) -> StoreResult<Page<Account, (AppName, UserId)>> {
         self.stored().read(move |rows| reads::accounts(rows, &query)).await
+    }
+    async fn edges(&self, app: &AppName, user: UserId) -> StoreResult<Vec<Edge>> {
+        let app = app.clone();
+        self.stored().read(move |rows| edges::of(rows, &app, user)).await
+    }
+    async fn members(
+        &self,
+        app: &AppName,
+        key: EntitlementKey,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> StoreResult<Page<(UserId, Edge), UserId>> {
+        let app = app.clone();
+        self.stored().read(move |rows| edges::members(rows, &app, &key, after, limit)).await
     }
     async fn counts(&self, app: &AppName) -> StoreResult<Counts> {
         let app = app.clone();

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::history::chain;
 use crate::id::{AppName, EventId, UserId};
 use crate::provision::account::Presence;
+use crate::provision::edge::EdgeState;
 use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::StatusKind;
 use crate::store::act::{StoreError, StoreResult};
@@ -236,6 +237,26 @@ impl<'a> Group<'a> {
         }
         if from.is_none() {
             self.head.accounts += 1;
+        }
+        Ok(())
+    }
+
+    /// Moves one edge between states in the counters; `None` = not in the ledger.
+    pub(crate) fn count_edge(
+        &mut self,
+        app: &AppName,
+        from: Option<EdgeState>,
+        to: Option<EdgeState>,
+    ) -> StoreResult<()> {
+        if from == to {
+            return Ok(());
+        }
+        let counts = self.counts(app)?;
+        if let Some(number) = from.and_then(|from| counts.edges.get_mut(&from)) {
+            *number = number.saturating_sub(1);
+        }
+        if let Some(to) = to {
+            *counts.edges.entry(to).or_default() += 1;
         }
         Ok(())
     }

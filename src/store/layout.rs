@@ -30,6 +30,11 @@
 //! | `t` | app, time, user id | nothing: mutes of failures by time |
 //! | `C` | app, kind, remote id | entitlement of the catalogue |
 //! | `R` | app | last refresh of the catalogue |
+//! | `E` | app, user id, kind, id | edge; the id of a group that is created first is its name behind a zero byte |
+//! | `M` | app, kind, id, user id | nothing: who has an edge in an entitlement |
+//! | `Q` | app, kind, id, phase (0 = add), user id | an edge that may be sent, and when |
+//! | `X` | app, sequence of the first intent | members of one entitlement whose request may be out |
+//! | `W` | app, hour | granted edges at the hour's first admission |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -81,6 +86,11 @@ impl Key {
             self.0.extend_from_slice(&Hasher::new().text(text).finish().0);
         }
         self
+    }
+    /// Kind and id of an entitlement; one that is created first has only its name.
+    fn entitlement(self, key: &EntitlementKey, name: &str) -> Self {
+        let kind = self.text(&key.kind);
+        if key.remote_id.is_empty() { kind.text(&format!("\0{name}")) } else { kind.text(&key.remote_id) }
     }
     fn id(mut self, id: &[u8; 16]) -> Self {
         self.0.extend_from_slice(id);
@@ -301,6 +311,37 @@ pub(crate) fn entitlement(app: &AppName, key: &EntitlementKey) -> Key {
 }
 pub(crate) fn refresh(app: &AppName) -> Key {
     Key::new(b'R').name(app)
+}
+/// Edges of an app, by user.
+pub(crate) fn edges(app: &AppName) -> Key {
+    Key::new(b'E').name(app)
+}
+pub(crate) fn edges_of(app: &AppName, user: UserId) -> Key {
+    edges(app).id(user.as_bytes())
+}
+pub(crate) fn edge(app: &AppName, user: UserId, (key, name): (&EntitlementKey, &str)) -> Key {
+    edges_of(app, user).entitlement(key, name)
+}
+pub(crate) fn members(app: &AppName, (key, name): (&EntitlementKey, &str)) -> Key {
+    Key::new(b'M').name(app).entitlement(key, name)
+}
+pub(crate) fn member(app: &AppName, entitlement: (&EntitlementKey, &str), user: UserId) -> Key {
+    members(app, entitlement).id(user.as_bytes())
+}
+pub(crate) fn edge_queue(app: &AppName) -> Key {
+    Key::new(b'Q').name(app)
+}
+pub(crate) fn queued_edge(app: &AppName, (key, name): (&EntitlementKey, &str), add: bool, user: UserId) -> Key {
+    edge_queue(app).entitlement(key, name).byte(u8::from(!add)).id(user.as_bytes())
+}
+pub(crate) fn running_edges(app: &AppName) -> Key {
+    Key::new(b'X').name(app)
+}
+pub(crate) fn running_chunk(app: &AppName, sequence: u64) -> Key {
+    running_edges(app).number(sequence)
+}
+pub(crate) fn window_edges(app: &AppName, hour: u64) -> Key {
+    Key::new(b'W').name(app).number(hour)
 }
 pub(crate) fn headers() -> Key {
     Key::new(b'H')

@@ -18,6 +18,7 @@ mod face;
 mod group;
 mod kv;
 mod layout;
+mod previous;
 mod recent;
 mod record;
 mod stored;

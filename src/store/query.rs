@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::directory::user::{Manager, User};
 use crate::id::{AppName, EventId, ImportId, OperatorId, SourceName, UserId};
 use crate::provision::account::{Account, Presence};
+use crate::provision::edge::{Edge, EdgeState};
 use crate::provision::event::StatusKind;
 use crate::provision::guard::finding::Class;
 use crate::provision::operation::Kind;
@@ -61,6 +62,8 @@ pub struct PairRow {
     pub account: Account,
     /// The manager, resolved within the user's source, with his account in this app.
     pub manager: Option<Manager>,
+    /// The ledger's edges of the account.
+    pub edges: Vec<Edge>,
     /// The open event of the pair, if any.
     pub open: Option<OpenRow>,
     /// Why the pair is dirty, if it is.
@@ -72,12 +75,14 @@ pub struct PairRow {
 pub struct OpenRow {
     /// The event.
     pub event: EventId,
-    /// Where it stands.
+    /// Where it stands; `running` or `verifying` also if that is so of one of its edges.
     pub status: StatusKind,
     /// Its payload.
     pub payload: Digest,
     /// What it does.
     pub kind: Kind,
+    /// Its account part is done, only edges are left.
+    pub account_done: bool,
 }
 
 /// Why a pair is dirty: the order of planning.
@@ -147,6 +152,8 @@ pub struct Counts {
     pub events: BTreeMap<StatusKind, u64>,
     /// Dirty marks.
     pub dirty: u64,
+    /// Edges by state.
+    pub edges: BTreeMap<EdgeState, u64>,
 }
 
 /// What counts against the blast radius of an app within the rolling window: operations that were admitted without approval.
@@ -156,6 +163,8 @@ pub struct Window {
     pub used: BTreeMap<Class, u64>,
     /// Active accounts at the window's start.
     pub base_at_start: u64,
+    /// Granted edges at the window's start: the base of edge removals.
+    pub edges_at_start: u64,
     /// Classes that have an open held batch, with its id.
     pub batches: BTreeMap<Class, crate::id::BatchId>,
 }

@@ -11,14 +11,16 @@ use crate::connector::revision::Revision;
 use crate::digest::Digest;
 use crate::directory::change::{Cause, StagedRow};
 use crate::directory::user::User;
-use crate::id::{BatchId, EventId, SourceName};
+use crate::id::{BatchId, EventId, SourceName, UserId};
 use crate::provision::account::Account;
 use crate::provision::approval::Decision;
+use crate::provision::edge::{Edge, EdgeChange};
 use crate::provision::entitlement::Entitlement;
-use crate::provision::event::{Event, Status};
+use crate::provision::event::{Event, Progress, Status};
 use crate::provision::guard::finding::Class;
 use crate::provision::plan::PlanSummary;
 use crate::store::act::{Head, Identity, StoreError, StoreResult};
+use crate::store::previous::FiledEventV1;
 use crate::store::query::{AppRecord, Counts, Import};
 
 /// A value that is kept as a row.
@@ -70,17 +72,54 @@ rows! {
     Revision = "a revision";
     BundleFile = "a bundle file";
     AppRecord = "an app";
-    Counts = "kept counters";
     StoredMark = "a dirty mark";
     Account = "an account";
-    FiledEvent = "an event";
-    EventState = "an event's state";
+    Edge = "an edge";
+    QueuedEdge = "an edge that waits";
+    RunningEdges = "members that are being changed";
     RunningBatch = "running events";
     HeldClass = "a held batch";
     WindowCount = "a blast radius count";
     PlanSummary = "a plan";
     Entitlement = "an entitlement";
     Refresh = "a refresh";
+}
+
+/// The body of an earlier version to whose end empty values were added.
+fn with_zeros<R: DeserializeOwned>(body: &[u8], zeros: usize) -> Option<R> {
+    let mut longer = body.to_vec();
+    longer.resize(body.len() + zeros, 0);
+    postcard::from_bytes(&longer).ok()
+}
+
+impl Row for Counts {
+    const NAME: &'static str = "kept counters";
+    /// 2: edges.
+    const VERSION: u8 = 2;
+
+    fn previous(version: u8, body: &[u8]) -> Option<Self> {
+        if version == 1 { with_zeros(body, 1) } else { None }
+    }
+}
+
+impl Row for EventState {
+    const NAME: &'static str = "an event's state";
+    /// 2: how far it came, five fields.
+    const VERSION: u8 = 2;
+
+    fn previous(version: u8, body: &[u8]) -> Option<Self> {
+        if version == 1 { with_zeros(body, 5) } else { None }
+    }
+}
+
+impl Row for FiledEvent {
+    const NAME: &'static str = "an event";
+    /// 2: how far it came, which is known from the operation when it is filed.
+    const VERSION: u8 = 2;
+
+    fn previous(version: u8, body: &[u8]) -> Option<Self> {
+        if version == 1 { FiledEventV1::read(body) } else { None }
+    }
 }
 
 /// The end of the chain and the store's own numbering.
@@ -161,6 +200,8 @@ pub(crate) struct EventState {
     pub(crate) counted: Option<u64>,
     /// Sequences of the event's entries after the first.
     pub(crate) trail: Vec<u64>,
+    /// How far it came.
+    pub(crate) progress: Progress,
 }
 
 /// Events whose intent is on disk. One row a `begin`, so that events are not rewritten for it.
@@ -176,6 +217,34 @@ pub(crate) struct RunningEvent {
     pub(crate) event: EventId,
     /// Which attempt, from 1.
     pub(crate) attempt: u32,
+    /// Sequence of the intent.
+    pub(crate) entry: u64,
+}
+
+/// An edge that may be sent; app, entitlement, direction and user are in the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueuedEdge {
+    pub(crate) event: EventId,
+    /// Not before.
+    pub(crate) due: Timestamp,
+    /// Attempts so far.
+    pub(crate) attempts: u32,
+    pub(crate) change: EdgeChange,
+}
+
+/// Members of one entitlement whose intent is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunningEdges {
+    pub(crate) since: Timestamp,
+    pub(crate) edges: Vec<RunningEdge>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunningEdge {
+    pub(crate) user: UserId,
+    pub(crate) event: EventId,
+    pub(crate) change: EdgeChange,
     /// Sequence of the intent.
     pub(crate) entry: u64,
 }
@@ -208,4 +277,5 @@ pub(crate) fn tidy_counts(counts: &mut Counts) {
     }
     drop_zeros(&mut counts.accounts);
     drop_zeros(&mut counts.events);
+    drop_zeros(&mut counts.edges);
 }

@@ -32,6 +32,7 @@ impl Gate {
     fn of(world: World, pair: &PairRow, planned: Planned) -> Self {
         let account = filed(pair, &planned, StatusKind::Queued).account;
         let mut event = Event {
+            progress: usher::provision::event::Progress::default(),
             id: EventId(5),
             operation: planned.operation,
             payload: planned.payload,

@@ -1,6 +1,7 @@
 //! The planner, case by case: what a pair becomes, what is skipped, and what the guards say. The properties over random worlds are
 //! in `invariants`.
 
+mod granting;
 mod guards;
 mod leaving;
 pub(crate) mod world;

@@ -9,6 +9,7 @@ use crate::cli::show::time;
 use crate::directory::user::{Standing, User};
 use crate::engine::answer::{ImportAnswer, StatusRow, UserAnswer};
 use crate::provision::account::Presence;
+use crate::provision::edge::{Edge, EdgeState};
 use crate::store::query::{Import, ImportState};
 use crate::text::printable;
 
@@ -102,7 +103,37 @@ pub(crate) fn status(style: &Style, rows: &[StatusRow]) -> String {
             text(&row.reason),
         ]);
     }
-    grid.finish()
+    let mut out = grid.finish();
+    out.push_str(&entitlements(style, rows));
+    out
+}
+
+/// The entitlements of one account each; of many accounts only those that need a look.
+fn entitlements(style: &Style, rows: &[StatusRow]) -> String {
+    let one = rows.iter().all(|row| row.account.user == rows[0].account.user);
+    let wanted = |edge: &&Edge| one || !edge.effective || edge.state == EdgeState::Unknown;
+    if !rows.iter().any(|row| row.edges.iter().any(|edge| wanted(&edge))) {
+        return String::new();
+    }
+    let mut grid = Grid::new(style, &["User~", "App!", "Entitlement~", "State", "Since!"]);
+    for row in rows {
+        for edge in row.edges.iter().filter(wanted) {
+            let tint = match edge.state {
+                EdgeState::Granted | EdgeState::Found if edge.effective => Tint::Good,
+                EdgeState::Granted | EdgeState::Found => Tint::Bad,
+                EdgeState::Adding | EdgeState::Removing => Tint::Faint,
+                EdgeState::Unknown => Tint::Warn,
+            };
+            grid.row([
+                text(&row.label),
+                text(row.account.app.as_str()),
+                text(format!("{} {}", edge.key.kind, edge.name)),
+                text(edge.shown()).tinted(tint),
+                text(time::relative(style, edge.since)),
+            ]);
+        }
+    }
+    format!("\n{}", grid.finish())
 }
 
 fn tint(row: &StatusRow) -> Tint {

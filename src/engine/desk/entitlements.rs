@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::digest::Digest;
 use crate::directory::change::Cause;
 use crate::engine::active::ActiveApp;
 use crate::engine::answer::{Answer, Concern, EntitlementsAnswer, Meaning, RefreshAnswer};
@@ -94,7 +95,8 @@ impl Engine {
             for mut row in rows {
                 // Settled pairs are evaluated, too: the question is what the rules say, not what is to be done.
                 row.account.basis = None;
-                let judged = judge(&app.spec, &app.rules, instance, row, Cause::Cycle);
+                let around = (instance, Digest::default());
+                let judged = judge(&app.spec, &app.rules, around, row, Cause::Cycle);
                 let names: BTreeSet<_> = judged.desired.map(|desired| desired.grants).into_iter().flatten().collect();
                 let label = judged.row.user.label();
                 grants.extend(names.into_iter().map(|grant| (label.to_string(), grant.kind, grant.name)));

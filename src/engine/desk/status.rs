@@ -64,7 +64,8 @@ impl Engine {
                 None => self.label(&account).await?,
             };
             let (shown, reason) = sentence::status(&account, event.as_ref());
-            rows.push(StatusRow { label, account, event, shown, reason });
+            let edges = self.parts.store.edges(&account.app, account.user).await?;
+            rows.push(StatusRow { label, account, edges, event, shown, reason });
         }
         Ok(rows)
     }

@@ -170,6 +170,41 @@ impl<'a> Conversation<'a> {
         self.read_list(filter::with_parameters(paged, parameters)).await
     }
 
+    /// One group by its id, with its members; `None` = 404.
+    ///
+    /// # Errors
+    /// A [`Failure`] if the target does not answer with that group.
+    pub async fn group(&mut self, id: &str) -> Result<Option<Resource>, Failure> {
+        let path = filter::resource_path(self.cx.connector().groups.path(), id);
+        let answer = match self.read(path, true).await {
+            Ok(answer) => answer,
+            Err(failure) if failure.class == FailureClass::Missing => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let resource = decode::resource(&answer).map_err(|error| failure::of_decoding(&answer, &error))?;
+        if resource.id != id {
+            let detail = format!("asked for group {id}, the target showed {}", resource.id);
+            let detail = redact(detail.as_bytes());
+            return Err(Failure {
+                class: FailureClass::NotScim,
+                status: Some(answer.status),
+                detail,
+                retry_after: None,
+            });
+        }
+        Ok(Some(resource))
+    }
+
+    /// The groups that a filter brings, whether or not they have the value.
+    ///
+    /// # Errors
+    /// A [`Failure`] if the target does not answer with a list.
+    pub async fn groups_where(&mut self, attribute: &str, value: &str) -> Result<ListPage, Failure> {
+        let groups = &self.cx.connector().groups;
+        let path = filter::search_path(groups.path(), attribute, value, "");
+        self.read_list(path).await
+    }
+
     async fn read_list(&mut self, path: String) -> Result<ListPage, Failure> {
         let answer = self.read(path, true).await?;
         decode::list(&answer).map_err(|error| failure::of_decoding(&answer, &error))

@@ -43,8 +43,16 @@ pub struct Judged {
 }
 
 /// Judges one pair of `app`.
-pub fn judge(app: &AppSpec, rules: &Rules, instance: InstanceId, row: PairRow, cause: Cause) -> Judged {
-    let basis = basis(app, &row);
+///
+/// `catalogue` is the digest of what the target can grant.
+pub fn judge(
+    app: &AppSpec,
+    rules: &Rules,
+    (instance, catalogue): (InstanceId, Digest),
+    row: PairRow,
+    cause: Cause,
+) -> Judged {
+    let basis = basis(app, rules.grant().then_some(catalogue), &row);
     let unchanged = row.account.basis == Some(basis) && !waits_for_time(app, &row);
     let external_id = external_id(instance, row.user.id);
     let mut judged = Judged {
@@ -66,10 +74,14 @@ pub fn judge(app: &AppSpec, rules: &Rules, instance: InstanceId, row: PairRow, c
     judged
 }
 
-/// Over user revision, app digest, assignment (a function of both) and references.
-fn basis(app: &AppSpec, row: &PairRow) -> Digest {
+/// Over user revision, app digest, assignment (a function of both) and references; where rules grant entitlements, over what there
+/// is to grant.
+fn basis(app: &AppSpec, catalogue: Option<Digest>, row: &PairRow) -> Digest {
     let mut hasher = Hasher::new();
     hasher.value(&row.user.id).number(row.user.revision).value(&app.digest).value(&row.manager);
+    if let Some(catalogue) = catalogue {
+        hasher.value(&catalogue);
+    }
     hasher.finish()
 }
 

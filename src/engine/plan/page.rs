@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::connector::app::AppSpec;
+use crate::connector::app::{AdoptMode, AppSpec};
 use crate::connector::descriptor::UsernameChange;
 use crate::digest::Digest;
 use crate::engine::plan::judge::Judged;
 use crate::id::UserId;
-use crate::provision::account::{Account, MuteReason, Presence};
+use crate::provision::account::{Account, MuteReason, Origin, Presence};
 use crate::provision::desired::Desired;
 use crate::provision::diff::{self, Draft, Pair};
+use crate::provision::edge::EdgeState;
+use crate::provision::entitlement::Catalogue;
 use crate::provision::event::StatusKind;
+use crate::provision::granting::{self, Granting, Resolved};
 use crate::provision::guard::finding::{Finding, FindingKind};
 use crate::provision::guard::{admission, checks};
 use crate::provision::leaving::Access;
@@ -30,6 +33,8 @@ pub struct PageInput<'a> {
     pub connector: Digest,
     /// The pairs, judged, with fresh observations in their accounts.
     pub pairs: &'a [Judged],
+    /// What the target can grant.
+    pub catalogue: &'a Catalogue,
     /// Folded userName → who else has or wants it.
     pub owners: &'a BTreeMap<String, Vec<UserId>>,
     /// Pairs whose target could not be looked at, and why.
@@ -68,6 +73,7 @@ fn plan_pair(input: &PageInput<'_>, judged: &Judged, page: &mut PlanPage) {
         page.unchanged += 1;
         return;
     }
+    let resolved = resolve(input, judged);
     let pair = Pair {
         app: input.app,
         user: &judged.row.user,
@@ -76,31 +82,72 @@ fn plan_pair(input: &PageInput<'_>, judged: &Judged, page: &mut PlanPage) {
         desired: judged.desired.as_ref(),
         external_id: &judged.external_id,
         unseen: input.unseen.get(&user).map(String::as_str),
+        edges: &resolved.changes,
         as_of: input.as_of,
     };
     let draft = match &judged.fault {
         Some(fault) => faulty(pair, fault),
         None => diff::draft(pair),
     };
+    if !resolved.forgotten.is_empty() {
+        page.forgotten.push((user, resolved.forgotten));
+    }
     match draft {
-        Draft::Operation(operation, findings) => match admit(input, judged, *operation, findings) {
-            Ok(planned) => page.operations.push(planned),
-            Err(reason) => skip(reason),
-        },
+        Draft::Operation(operation, mut findings) => {
+            if !matches!(operation.kind, Kind::Link | Kind::Rename) {
+                findings.extend(resolved.findings);
+            }
+            match admit(input, judged, *operation, findings) {
+                Ok(planned) => page.operations.push(planned),
+                Err(reason) => skip(reason),
+            }
+        }
+        other => without_operation(judged, other, resolved.findings, page),
+    }
+}
+
+/// A pair for which nothing is to be done.
+fn without_operation(judged: &Judged, draft: Draft, findings: Vec<Finding>, page: &mut PlanPage) {
+    let user = judged.row.user.id;
+    let settled = findings.is_empty();
+    if !settled {
+        page.ungranted.push((user, findings));
+    }
+    let mut skip = |reason| page.skipped.push(Skipped { user, label: judged.row.user.label(), reason });
+    match draft {
         Draft::Skip(SkipReason::Released { paths }) => {
             skip(SkipReason::Released { paths: paths.clone() });
             page.released.push((user, paths));
             page.quiet.push((user, judged.basis));
         }
         Draft::Skip(reason) => skip(reason),
+        // What can't be granted is said in every plan until it can: the pair is looked at each time.
+        Draft::Quiet if !settled => page.unchanged += 1,
         Draft::Quiet => page.quiet.push((user, judged.basis)),
         Draft::Kept => {
             skip(SkipReason::Kept);
             page.kept.push(user);
         }
         Draft::NotConcerned if judged.row.open.is_some() => page.quiet.push((user, judged.basis)),
-        Draft::NotConcerned => page.unchanged += 1,
+        Draft::NotConcerned | Draft::Operation(..) => page.unchanged += 1,
     }
+}
+
+/// The edges of one pair: what the rules grant, or what a leaver loses.
+fn resolve(input: &PageInput<'_>, judged: &Judged) -> Resolved {
+    let (account, edges) = (&judged.row.account, &judged.row.edges);
+    if judged.fault.is_some() || matches!(account.presence, Presence::Unlinked | Presence::Conflict) {
+        return Resolved::default();
+    }
+    if matches!(judged.access, Access::Leaving(_)) {
+        let changes = granting::revoked(input.app, input.catalogue, edges);
+        return Resolved { changes, ..Resolved::default() };
+    }
+    // An adoption that only observes writes nothing, memberships included.
+    let observes = account.origin == Some(Origin::Adopted) && input.app.app.adopt_mode == AdoptMode::Observe;
+    let asked = judged.entitlement_fault.is_none() && !observes;
+    let grants = judged.desired.as_ref().filter(|_| asked).map(|desired| desired.grants.as_slice());
+    granting::resolve(Granting { app: input.app, catalogue: input.catalogue, edges, grants })
 }
 
 /// A rule fault changes nothing: a blocked event without a payload, never a removal.
@@ -137,6 +184,9 @@ fn admit(
         return Err(reason);
     }
     let origin = input.app.app.origin();
+    if let Some(open) = judged.row.open.as_ref().filter(|_| already_under_way(judged, &operation)) {
+        return Err(SkipReason::AlreadyOpen { event: open.event });
+    }
     if let Some(open) = &judged.row.open {
         // The open event took the account's present generation: the same payload was computed one generation earlier.
         let mut before = operation.clone();
@@ -147,18 +197,47 @@ fn admit(
     }
     operation.generation = account.generation;
     let payload = operation.payload_digest(&origin, input.connector, &findings);
-    let basis = if settles(input.app, &operation) { judged.basis } else { Digest::default() };
+    let waits = findings.iter().any(|finding| waits_for_the_target(finding.kind));
+    let basis = if settles(input.app, &operation, judged) && !waits { judged.basis } else { Digest::default() };
     Ok(Planned { operation: Arc::new(operation), findings, verdict, payload, cause: judged.cause.clone(), basis })
 }
 
 /// Whether nothing is left to do for the pair once the operation succeeded; otherwise it is planned again. A reference that waits
 /// does not count: the basis changes when the manager's account arrives.
-fn settles(app: &AppSpec, operation: &Operation) -> bool {
+fn settles(app: &AppSpec, operation: &Operation, judged: &Judged) -> bool {
+    let comes_back =
+        judged.row.account.presence == Presence::Deactivated && matches!(judged.access, Access::Entitled(_));
     match operation.kind {
+        // Memberships are taken back before the account is active again.
+        Kind::Update if comes_back => false,
         Kind::Create | Kind::Update | Kind::Delete | Kind::Deactivate => true,
         Kind::Reactivate => app.connector.users.username_change == UsernameChange::InPlace,
         Kind::Link | Kind::Rename => false,
     }
+}
+
+/// Whether the open event has done all but these very edges.
+fn already_under_way(judged: &Judged, operation: &Operation) -> bool {
+    let Some(open) = judged.row.open.as_ref().filter(|open| open.account_done) else { return false };
+    let left: Vec<_> =
+        judged.row.edges.iter().filter(|edge| edge.event == Some(open.event) && edge.is_open()).collect();
+    let asks = |edge: &&crate::provision::edge::Edge| {
+        operation
+            .edges
+            .iter()
+            .any(|change| change.is(&edge.key, &edge.name) && change.add == (edge.state == EdgeState::Adding))
+    };
+    operation.kind == Kind::Update
+        && operation.changes.is_empty()
+        && operation.released.is_empty()
+        && left.len() == operation.edges.len()
+        && left.iter().all(asks)
+}
+
+/// A grant that can't be carried out is said in every plan until it can.
+fn waits_for_the_target(kind: FindingKind) -> bool {
+    use FindingKind::{AmbiguousEntitlement, MembershipsOff, NotGrantable, UnknownEntitlement};
+    matches!(kind, AmbiguousEntitlement | MembershipsOff | NotGrantable | UnknownEntitlement)
 }
 
 fn name_owner(input: &PageInput<'_>, judged: &Judged) -> Option<UserId> {

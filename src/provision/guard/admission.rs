@@ -17,6 +17,8 @@ pub struct Budget {
     pub used: BTreeMap<Class, u64>,
     /// Active accounts: the larger of the number at the window's start and the number now plus what left within it.
     pub base: u64,
+    /// Granted edges, likewise: the base of edge removals.
+    pub edges: u64,
     /// Whether this is the app's first cycle: no limit on creates.
     pub first_cycle: bool,
     /// Deactivations and deletes of all apps within the window, and active accounts of all apps.
@@ -59,9 +61,13 @@ pub fn exceeded(app: &AppSpec, counts: &PlanCounts, budget: &Budget) -> BTreeMap
         let total = number + budget.used.get(class).copied().unwrap_or(0);
         let everywhere = *class == Class::Leave
             && LEAVE_EVERYWHERE.exceeded_by(budget.everywhere.0 + number, budget.everywhere.1.max(budget.base));
-        if radius.exceeded(class, total, budget.base) || everywhere {
+        let (base, of) = match class {
+            Class::EdgeRemoval => (budget.edges, "granted edges"),
+            _ => (budget.base, "active accounts"),
+        };
+        if radius.exceeded(class, total, base) || everywhere {
             let scope = if everywhere { " over all apps" } else { "" };
-            let detail = format!("{total} {class} within 24 h{scope}, {} active accounts", budget.base);
+            let detail = format!("{total} {class} within 24 h{scope}, {base} {of}");
             held.insert(class.clone(), Finding::new(FindingKind::BlastRadius, detail));
         }
     }

@@ -40,6 +40,8 @@ pub fn all(subject: Subject<'_>) -> Vec<Finding> {
         duplicate_user_name,
         role_downgrade,
         privileged,
+        sensitive_groups,
+        groups_written,
         protected_user,
         approval_required,
     ] {
@@ -158,6 +160,30 @@ fn privileged(subject: Subject<'_>, findings: &mut Vec<Finding>) {
         {
             findings.push(Finding::new(FindingKind::Privileged, format!("the account has {attribute} {wanted}")));
         }
+    }
+}
+
+/// Groups that are privileged when somebody is added, or protected either way.
+fn sensitive_groups(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+    let listed = subject.app.connector.privileged.iter().chain(&subject.app.app.guard.privileged);
+    let privileged: Vec<&str> = listed.filter_map(|item| item.strip_prefix("group:")).collect();
+    for edge in &subject.operation.edges {
+        if edge.add && privileged.iter().any(|name| same(name, &edge.name)) {
+            findings.push(Finding::new(FindingKind::Privileged, format!("group {}", edge.name)));
+        }
+        if subject.app.app.guard.protected_groups.iter().any(|name| same(name, &edge.name)) {
+            findings.push(Finding::new(FindingKind::ProtectedGroup, edge.words()));
+        }
+    }
+}
+
+/// Who is in which group is never written through the account (RFC 7643 section 4.1.2), whatever an override says.
+fn groups_written(subject: Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(desired) = subject.desired.filter(|_| writes_values(subject.operation)) else { return };
+    let written = |path: &&String| *path == "groups" || path.starts_with("groups.") || path.starts_with("groups[");
+    if let Some(path) = desired.attributes.keys().find(written) {
+        findings.push(Finding::new(FindingKind::GroupsWritten, path.clone()));
     }
 }
 

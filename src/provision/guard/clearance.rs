@@ -3,9 +3,12 @@
 use crate::clock::Timestamp;
 use crate::connector::app::AppSpec;
 use crate::connector::capability::AppState;
+use crate::connector::groups::GroupMode;
 use crate::digest::Digest;
 use crate::provision::account::{Account, Presence};
 use crate::provision::approval::Ruling;
+use crate::provision::edge::EdgeChange;
+use crate::provision::entitlement::GROUP;
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::guard::finding::Severity;
 use crate::provision::operation::{Kind, Operation};
@@ -52,6 +55,127 @@ pub fn clear(
     state: &AppState,
     as_of: Timestamp,
 ) -> Result<Cleared, Void> {
+    if event.progress.account_done {
+        return Err(Void::Stale("the account part is done, only memberships are left".to_owned()));
+    }
+    admitted(event, account, app, (connector, state, as_of))?;
+    owned(&event.operation, account)?;
+    Ok(Cleared { event: event.clone() })
+}
+
+/// One membership change that may be sent now. Only [`clear_edge`] makes one; it is never stored or deserialised, and the encoder of
+/// member changes accepts nothing else.
+#[derive(Debug, Clone, Copy)]
+pub struct ClearedEdge<'a> {
+    change: &'a EdgeChange,
+    group: &'a str,
+    member: &'a str,
+}
+
+impl<'a> ClearedEdge<'a> {
+    /// True = add.
+    pub fn adds(&self) -> bool {
+        self.change.add
+    }
+
+    /// The group's id at the target.
+    pub fn group(&self) -> &'a str {
+        self.group
+    }
+
+    /// The account's id at the target.
+    pub fn member(&self) -> &'a str {
+        self.member
+    }
+}
+
+/// Checks one edge of `event`, as [`clear`] checks the account part: the payload it was admitted with names the edge, and the account
+/// is ours. `group` is the id of the entitlement (known late for a group that is created first).
+///
+/// # Errors
+/// [`Void`] with the reason in words.
+pub fn clear_edge<'a>(
+    event: &'a Event,
+    account: &'a Account,
+    (change, group): (&EdgeChange, &'a str),
+    app: &AppSpec,
+    (connector, state, as_of): (Digest, &AppState, Timestamp),
+) -> Result<ClearedEdge<'a>, Void> {
+    let stale = |why: &str| Err(Void::Stale(why.to_owned()));
+    if !event.progress.account_done {
+        return stale("the account part is not done yet");
+    }
+    admitted(event, account, app, (connector, state, as_of))?;
+    let named = |each: &&EdgeChange| {
+        let same_id = each.remote_id == group || each.remote_id.is_empty();
+        each.kind == change.kind
+            && each.add == change.add
+            && same_id
+            && (each.remote_id == group || each.name == change.name)
+    };
+    let Some(change) = event.operation.edges.iter().find(named) else {
+        return stale("the operation does not name this membership");
+    };
+    if group.is_empty() {
+        return stale("the group does not exist yet");
+    }
+    if !app.app.entitlements.memberships {
+        return stale("memberships are switched off");
+    }
+    let Some(member) = account.remote_id.as_deref().filter(|_| account.is_ours()) else {
+        return stale("the account is not in the ledger");
+    };
+    let created = matches!(event.operation.kind, Kind::Create | Kind::Link);
+    if !created && event.operation.remote_id.as_deref() != Some(member) {
+        return stale("the account is another one than the operation names");
+    }
+    Ok(ClearedEdge { change, group, member })
+}
+
+/// A group that may be created now. Only [`clear_group`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub struct ClearedGroup<'a> {
+    name: &'a str,
+}
+
+impl<'a> ClearedGroup<'a> {
+    /// What it is to be called.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+}
+
+/// Checks that `event` wants somebody in a group that does not exist yet, and that the app lets us create it.
+///
+/// # Errors
+/// [`Void`] with the reason in words.
+pub fn clear_group<'a>(
+    event: &'a Event,
+    account: &Account,
+    change: &EdgeChange,
+    app: &AppSpec,
+    (connector, state, as_of): (Digest, &AppState, Timestamp),
+) -> Result<ClearedGroup<'a>, Void> {
+    let stale = |why: &str| Err(Void::Stale(why.to_owned()));
+    admitted(event, account, app, (connector, state, as_of))?;
+    let policy = &app.app.entitlements;
+    if !policy.create_missing || !policy.memberships || app.connector.groups.mode != GroupMode::Full {
+        return stale("the app does not let us create groups");
+    }
+    let named = |each: &&EdgeChange| *each == change && each.add && each.remote_id.is_empty() && each.kind == GROUP;
+    match event.operation.edges.iter().find(named) {
+        Some(change) if event.progress.account_done => Ok(ClearedGroup { name: &change.name }),
+        _ => stale("the operation does not name this group"),
+    }
+}
+
+/// Everything but ownership: app state, due time, status, generation, payload, approval, findings.
+fn admitted(
+    event: &Event,
+    account: &Account,
+    app: &AppSpec,
+    (connector, state, as_of): (Digest, &AppState, Timestamp),
+) -> Result<(), Void> {
     let stale = |why: String| Err(Void::Stale(why));
     if !state.may_push() {
         return Err(Void::AppStopped(format!("{state:?}")));
@@ -86,8 +210,7 @@ pub fn clear(
     if event.findings.iter().any(|finding| finding.severity == Severity::Refuse) {
         return stale("a guard refuses it".to_owned());
     }
-    owned(&event.operation, account)?;
-    Ok(Cleared { event: event.clone() })
+    Ok(())
 }
 
 /// What we did not create or adopt, we never touch: the last check before the wire.

@@ -72,6 +72,22 @@ pub enum FindingKind {
     Deferred,
     /// The rule's `in_scope`, not the user's state or assignment, makes him leave.
     OutOfScope,
+    /// A rule grants an entitlement that the target does not have.
+    UnknownEntitlement,
+    /// A rule grants an entitlement of whose name there are several.
+    AmbiguousEntitlement,
+    /// A rule grants what has no members to add to.
+    NotGrantable,
+    /// An entitlement that we granted is gone at the target.
+    EntitlementGone,
+    /// The app's memberships are switched off.
+    MembershipsOff,
+    /// The vendor does not publish how members are changed.
+    UnverifiedForm,
+    /// The group is protected.
+    ProtectedGroup,
+    /// An account's `groups` would be written.
+    GroupsWritten,
 }
 
 impl FindingKind {
@@ -89,6 +105,7 @@ impl FindingKind {
             | Self::NoLookup
             | Self::RuleErrors
             | Self::ApprovalRequired
+            | Self::ProtectedGroup
             | Self::BlastRadius => Severity::Hold,
             Self::Ambiguous
             | Self::RenameImpossible
@@ -98,8 +115,18 @@ impl FindingKind {
             | Self::DuplicateUserName
             | Self::UnlistedAppRole
             | Self::RuleError
+            | Self::GroupsWritten
             | Self::DeleteAdopted => Severity::Refuse,
-            Self::Rehire | Self::Rename | Self::Deferred | Self::OutOfScope => Severity::Clear,
+            Self::Rehire
+            | Self::Rename
+            | Self::Deferred
+            | Self::OutOfScope
+            | Self::UnknownEntitlement
+            | Self::AmbiguousEntitlement
+            | Self::NotGrantable
+            | Self::EntitlementGone
+            | Self::MembershipsOff
+            | Self::UnverifiedForm => Severity::Clear,
         }
     }
 
@@ -107,7 +134,7 @@ impl FindingKind {
     /// without a person's consent.
     pub fn least_severity(self) -> Severity {
         match self {
-            Self::RuleError | Self::UnlistedAppRole => Severity::Refuse,
+            Self::RuleError | Self::UnlistedAppRole | Self::GroupsWritten => Severity::Refuse,
             Self::OwnedByOther | Self::RuleErrors | Self::BlastRadius => Severity::Hold,
             _ => Severity::Clear,
         }
@@ -152,6 +179,14 @@ impl FindingKind {
             Self::BlastRadius => "more than the blast radius allows",
             Self::Deferred => "a reference waits for its account",
             Self::OutOfScope => "the rule's in_scope says no",
+            Self::UnknownEntitlement => "not granted: the target does not have it",
+            Self::AmbiguousEntitlement => "not granted: several have this name",
+            Self::NotGrantable => "not granted: it has no members",
+            Self::EntitlementGone => "gone at the target: forgotten, nothing is sent",
+            Self::MembershipsOff => "memberships are switched off for this app",
+            Self::UnverifiedForm => "the form of membership changes is unverified",
+            Self::ProtectedGroup => "the group is protected",
+            Self::GroupsWritten => "`groups` of an account would be written",
         }
     }
 
@@ -183,7 +218,16 @@ impl FindingKind {
             Self::NoLookup => "make the target searchable, or approve to create without looking first",
             Self::ApprovalRequired => "approve or reject it",
             Self::BlastRadius => "look at what caused it, then approve the batch or reject it",
-            Self::Rehire | Self::Rename | Self::Deferred | Self::OutOfScope => "nothing",
+            Self::UnknownEntitlement => {
+                "make it at the target, correct the name, or set entitlements.create_missing = true; then `usher apps refresh`"
+            }
+            Self::AmbiguousEntitlement => "rename one of them at the target, then `usher apps refresh`",
+            Self::NotGrantable => "set the attribute in `account()`",
+            Self::ProtectedGroup => "approve if this is meant, or reject and correct the rule",
+            Self::GroupsWritten => "use `fn entitlements(user)` and `grant(\"group\", name)`",
+            Self::MembershipsOff => "set entitlements.memberships = true when they may be sent",
+            Self::UnverifiedForm => "try one user first, and look at the target",
+            Self::Rehire | Self::Rename | Self::Deferred | Self::OutOfScope | Self::EntitlementGone => "nothing",
         }
     }
 }
@@ -252,10 +296,21 @@ impl Class {
             })),
             Kind::Link | Kind::Reactivate => {}
         }
-        if operation.edges.iter().any(|edge| !edge.add) {
+        // What a leaver loses counts as his leaving: a single one must not be held for his many groups.
+        if !operation.kind.is_leaving() && operation.edges.iter().any(|edge| !edge.add) {
             classes.push(Self::EdgeRemoval);
         }
         classes
+    }
+}
+
+impl Class {
+    /// How much an operation counts for a class: edge removals each, everything else once.
+    pub fn weight(&self, operation: &Operation) -> u64 {
+        match self {
+            Self::EdgeRemoval => operation.edges.iter().filter(|edge| !edge.add).count() as u64,
+            _ => 1,
+        }
     }
 }
 

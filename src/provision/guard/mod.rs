@@ -7,6 +7,6 @@ pub mod clearance;
 pub mod finding;
 pub mod policy;
 
-pub use clearance::{Cleared, clear};
+pub use clearance::{Cleared, ClearedEdge, ClearedGroup, clear, clear_edge, clear_group};
 pub use finding::{Class, Finding, FindingKind, Severity};
 pub use policy::GuardPolicy;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::clock::Timestamp;
 use crate::id::AppName;
 use crate::provision::account::Presence;
+use crate::provision::edge::EdgeState;
 use crate::provision::guard::finding::Class;
 use crate::provision::plan::PlanSummary;
 use crate::store::act::StoreResult;
@@ -41,6 +42,11 @@ pub(crate) fn window(rows: &dyn Rows, app: &AppName, as_of: Timestamp) -> StoreR
     window.base_at_start = match base {
         Some(base) => base,
         None => active(kv::read::<Counts>(rows, &layout::counts(app))?.unwrap_or_default().accounts),
+    };
+    let hours = (layout::window_edges(app, now.saturating_sub(WINDOW_HOURS - 1)), layout::window_edges(app, u64::MAX));
+    window.edges_at_start = match rows.scan(&hours.0.0, &hours.1.0, Order::Ascending, 1)?.first() {
+        Some((_, value)) => decode(value)?,
+        None => granted(&kv::read::<Counts>(rows, &layout::counts(app))?.unwrap_or_default()),
     };
     for (_, value) in kv::under(rows, &layout::held_of(app), usize::MAX)? {
         let held: HeldClass = decode(&value)?;
@@ -81,7 +87,13 @@ fn note_base(tx: &mut Group<'_>, app: &AppName, at: Timestamp) -> StoreResult<()
         return Ok(());
     }
     let number = active(tx.counts(app)?.accounts.clone());
-    tx.put(key, &WindowCount { class: None, number })
+    tx.put(key, &WindowCount { class: None, number })?;
+    let granted = granted(tx.counts(app)?);
+    tx.put(layout::window_edges(app, hour(at)), &granted)
+}
+
+fn granted(counts: &Counts) -> u64 {
+    counts.edges.get(&EdgeState::Granted).copied().unwrap_or(0)
 }
 
 /// Adds to what was admitted of a class in an hour.
@@ -105,7 +117,8 @@ pub(crate) fn forgive(tx: &mut Group<'_>, app: &AppName, as_of: Timestamp, class
 pub(crate) fn release(tx: &mut Group<'_>, life: &mut Life) -> StoreResult<()> {
     if let Some(hour) = life.counted.take() {
         for class in Class::of(&life.event.operation) {
-            count(tx, &life.event.operation.app, hour, &class, -1)?;
+            let weight = class.weight(&life.event.operation);
+            count(tx, &life.event.operation.app, hour, &class, -weight.cast_signed())?;
         }
     }
     Ok(())
@@ -115,6 +128,12 @@ pub(crate) fn release(tx: &mut Group<'_>, life: &mut Life) -> StoreResult<()> {
 fn forget(tx: &mut Group<'_>, app: &AppName, as_of: Timestamp) -> StoreResult<()> {
     let (from, to) = (layout::window(app, 0), layout::window(app, hour(as_of).saturating_sub(2 * WINDOW_HOURS)));
     for (key, _) in tx.scan(&from.0, &to.0, Order::Ascending, 1_000)? {
+        tx.remove(layout::Key(key));
+    }
+    let old = hour(as_of).saturating_sub(2 * WINDOW_HOURS);
+    for (key, _) in
+        tx.scan(&layout::window_edges(app, 0).0, &layout::window_edges(app, old).0, Order::Ascending, 100)?
+    {
         tx.remove(layout::Key(key));
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::history::chain::Walk;
 use crate::id::{AppName, EventId};
 use crate::provision::account::Account;
+use crate::provision::edge::Edge;
 use crate::provision::event::StatusKind;
 use crate::store::act::{StoreResult, Verified};
 use crate::store::acts::life::{self, Life, Running};
@@ -76,8 +77,39 @@ impl Recount {
                 }
                 Ok(true)
             })?;
+            self.edges(rows, &app, walk)?;
         }
         Ok(())
+    }
+
+    fn edges(&mut self, rows: &dyn Rows, app: &AppName, walk: &mut Walk) -> StoreResult<()> {
+        let start = layout::edges(app).0.len();
+        kv::walk(rows, &layout::edges(app), Order::Ascending, &mut |key, value| {
+            let edge: Edge = decode(value)?;
+            *self.app(app).edges.entry(edge.state).or_default() += 1;
+            let Some(user) = key.get(..start + 16).and_then(layout::user_at_end) else { return Ok(true) };
+            if rows.get(&layout::member(app, (&edge.key, &edge.name), user).0)?.is_none() {
+                walk.problem(format!(
+                    "{user} has {} “{}” of {app} but its index does not have it",
+                    edge.key.kind, edge.name
+                ));
+            }
+            let Some(life) =
+                edge.event.filter(|_| edge.is_open()).map(|id| life::load(rows, id)).transpose()?.flatten()
+            else {
+                return Ok(true);
+            };
+            let waits = life.event.progress.account_done && life.event.status.kind() == StatusKind::Queued;
+            let queued = [true, false].iter().map(|add| layout::queued_edge(app, (&edge.key, &edge.name), *add, user));
+            let found: Vec<_> = queued.map(|key| rows.get(&key.0)).collect::<StoreResult<_>>()?;
+            if waits && found.iter().all(Option::is_none) {
+                walk.problem(format!(
+                    "{} “{}” of {user} waits but the queue does not have it",
+                    edge.key.kind, edge.name
+                ));
+            }
+            Ok(true)
+        })
     }
 
     fn events(&mut self, rows: &dyn Rows, walk: &mut Walk) -> StoreResult<()> {

@@ -9,6 +9,7 @@ use crate::provision::entry::Fact;
 use crate::provision::event::{Status, StatusKind};
 use crate::store::act::{Decide, Decided, StoreResult};
 use crate::store::acts::admission;
+use crate::store::acts::edges::Flying;
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Running, Why};
 use crate::store::group::Group;
@@ -44,6 +45,13 @@ fn one(
         Ruling::Approve => status == StatusKind::Pending,
         Ruling::Reject => matches!(status, StatusKind::Pending | StatusKind::Queued),
     };
+    let user = life.event.operation.user;
+    let app = life.event.operation.app.clone();
+    if life.event.progress.account_done
+        && let Some(status) = Flying::read(tx, &app)?.status(tx, &app, (user, id))?
+    {
+        return Ok(Some(already(&life, status)));
+    }
     if !may {
         return Ok(Some(already(&life, status)));
     }

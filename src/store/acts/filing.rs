@@ -9,10 +9,11 @@ use crate::directory::user::User;
 use crate::id::{AppName, EventId, UserId};
 use crate::provision::account::{Mute, MuteReason, Observation, Presence};
 use crate::provision::entry::Fact;
-use crate::provision::event::{Event, Status, StatusKind};
+use crate::provision::event::{Event, Progress, Status, StatusKind};
 use crate::provision::guard::finding::Class;
 use crate::provision::plan::{PlanPage, PlanSummary, Planned, SkipReason, Verdict};
 use crate::store::act::{Cursor, Filed, StoreResult};
+use crate::store::acts::edges::{self, Flying};
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Running, Why};
 use crate::store::acts::{admission, directory, marks, revisions};
@@ -45,6 +46,7 @@ struct Filing<'a> {
     running: Running,
     /// Pairs that were not at the target when the plan looked.
     absent: BTreeMap<UserId, Timestamp>,
+    flying: Flying,
     /// Users whose pair must be looked at again, with why and how urgently.
     again: BTreeMap<UserId, (Cause, Urgency)>,
 }
@@ -56,6 +58,7 @@ pub(crate) fn file(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, c
         as_of: summary.as_of,
         running: Running::read(tx, Some(&summary.app))?,
         absent: page.absent.iter().copied().collect(),
+        flying: Flying::read(tx, &summary.app)?,
         again: BTreeMap::new(),
     };
     let mut filed = Filed::default();
@@ -70,6 +73,7 @@ pub(crate) fn file(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, c
     }
     filing.without_operation(tx, page)?;
     filing.note_absent(tx)?;
+    filing.forget(tx, page)?;
     filing.marks(tx, page)?;
     sweep(tx, summary, page, cursor)?;
     Ok(filed)
@@ -83,7 +87,7 @@ impl Filing<'_> {
             return Ok(None);
         };
         let mut draft = Draft::load(tx, self.app, operation.user)?;
-        if draft.account.generation != operation.generation {
+        if draft.account.generation != operation.generation || !edges::fit(tx, operation)? {
             return Ok(None);
         }
         if let Some(at) = self.absent.remove(&operation.user) {
@@ -128,6 +132,7 @@ impl Filing<'_> {
                 Verdict::Refused => Status::Refused,
             },
             generation: draft.account.generation + 1,
+            progress: Progress::of(&planned.operation),
             attempts: 0,
             decisions: Vec::new(),
             filed_at: self.as_of,
@@ -174,7 +179,8 @@ impl Filing<'_> {
         match planned.verdict {
             Verdict::Queued => {
                 for class in held {
-                    admission::count(tx, self.app, hour, class, 1)?;
+                    let weight = class.weight(&planned.operation).cast_signed();
+                    admission::count(tx, self.app, hour, class, weight)?;
                 }
                 Ok(Some(hour).filter(|_| !classes.is_empty()))
             }
@@ -205,6 +211,9 @@ impl Filing<'_> {
             account.mute = Some(Mute { payload, app, event: id, why: MuteReason::Refused, at: self.as_of });
         }
         life::index(tx, &event);
+        if status != StatusKind::Refused {
+            edges::plan(tx, &event, self.as_of)?;
+        }
         tx.count_event(self.app, None, status)?;
         let filed = FiledEvent {
             event,
@@ -228,8 +237,11 @@ impl Filing<'_> {
         if old.event.status.kind() == StatusKind::Verifying {
             return Ok(Open::InFlight);
         }
+        if old.event.progress.account_done && self.flying.status(tx, self.app, (draft.account.user, open))?.is_some() {
+            return Ok(Open::InFlight);
+        }
         let before = old.clone();
-        if old.event.attempts == 0 {
+        if old.event.is_unsent() {
             admission::release(tx, &mut old)?;
         }
         let detail = by.map_or("nothing is left to do".to_owned(), |by| format!("by {by}"));
@@ -242,7 +254,8 @@ impl Filing<'_> {
         if planned.verdict != Verdict::Refused {
             for class in Class::of(&planned.operation) {
                 if !self.summary.held.contains_key(&class) {
-                    admission::count(tx, self.app, admission::hour(self.as_of), &class, -1)?;
+                    let weight = class.weight(&planned.operation).cast_signed();
+                    admission::count(tx, self.app, admission::hour(self.as_of), &class, -weight)?;
                 }
             }
         }
@@ -265,6 +278,7 @@ impl Filing<'_> {
     fn without_operation(&mut self, tx: &mut Group<'_>, page: &PlanPage) -> StoreResult<()> {
         let mut at_rest: BTreeSet<UserId> = page.quiet.iter().map(|(user, _)| *user).collect();
         at_rest.extend(&page.kept);
+        at_rest.extend(page.ungranted.iter().map(|(user, _)| *user));
         for skipped in &page.skipped {
             match skipped.reason {
                 SkipReason::Muted { .. }
@@ -299,6 +313,16 @@ impl Filing<'_> {
                 released: released.get(&user).copied(),
             };
             self.rest(tx, user, rest)?;
+        }
+        Ok(())
+    }
+
+    /// Edges that leave the ledger without a request, unless their pair moved.
+    fn forget(&self, tx: &mut Group<'_>, page: &PlanPage) -> StoreResult<()> {
+        for (user, keys) in page.forgotten.iter().filter(|(user, _)| !self.again.contains_key(user)) {
+            if directory::user(tx, *user)?.is_some_and(|user| user.changed_at <= self.as_of) {
+                edges::forget(tx, self.app, *user, |edge| keys.contains(&edge.key))?;
+            }
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Status, StatusKind};
 use crate::provision::outcome::FailureClass;
 use crate::store::act::{StoreError, StoreResult};
+use crate::store::acts::edges;
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Rows};
 use crate::store::layout;
@@ -59,9 +60,10 @@ impl Life {
             life.event.decisions = state.decisions;
             life.event.changed_at = state.changed_at;
             life.counted = state.counted;
+            life.event.progress = state.progress;
             life.trail.extend(state.trail);
         }
-        life.indexed_due = due(&life.event.status);
+        life.indexed_due = due(&life.event);
         Ok(life)
     }
 
@@ -76,7 +78,7 @@ impl Life {
     }
 
     /// Writes what changes.
-    fn save(&self, tx: &mut Group<'_>) -> StoreResult<()> {
+    pub(crate) fn save(&self, tx: &mut Group<'_>) -> StoreResult<()> {
         let state = EventState {
             status: self.event.status.clone(),
             attempts: self.event.attempts,
@@ -84,6 +86,7 @@ impl Life {
             changed_at: self.event.changed_at,
             counted: self.counted,
             trail: self.trail[1..].to_vec(),
+            progress: self.event.progress.clone(),
         };
         tx.put(layout::event_state(self.event.id), &state)
     }
@@ -109,10 +112,11 @@ impl Life {
         self.event.step(next, at).map_err(|error| StoreError::Conflict(error.to_string()))?;
         let to = self.event.status.kind();
         unindex(tx, self, from);
-        self.indexed_due = due(&self.event.status);
+        self.indexed_due = due(&self.event);
         index(tx, &self.event);
         tx.count_event(&self.event.operation.app, Some(from), to)?;
         self.enter(tx, at, Fact::Stepped { status: to, class: why.class, detail: why.detail.to_owned() });
+        edges::follow(tx, &self.event, at)?;
         self.save(tx)
     }
 }
@@ -131,9 +135,10 @@ impl<'a> Why<'a> {
     }
 }
 
-/// When an event is due, if it waits by time.
-fn due(status: &Status) -> Option<Timestamp> {
-    match status {
+/// When an event is due, if it waits by time; one whose edges alone are left waits with them.
+fn due(event: &Event) -> Option<Timestamp> {
+    match &event.status {
+        Status::Queued { .. } if event.progress.account_done => None,
         Status::Queued { due, .. } | Status::Verifying { due, .. } => Some(*due),
         _ => None,
     }
@@ -150,7 +155,7 @@ pub(crate) fn is_listed(status: StatusKind) -> bool {
 /// Puts an event that was filed or has moved into the indexes.
 pub(crate) fn index(tx: &mut Group<'_>, event: &Event) {
     let app = &event.operation.app;
-    if let Some(due) = due(&event.status) {
+    if let Some(due) = due(event) {
         tx.put_key(layout::due(app, event.operation.kind.is_leaving(), due, event.id));
     }
     if is_listed(event.status.kind()) {

@@ -13,7 +13,7 @@ use crate::provision::outcome::{Done, Exchange, Failure, FailureClass, Outcome};
 use crate::store::act::{Finish, StoreError, StoreResult};
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Running, Why};
-use crate::store::acts::{admission, marks, planning, pushing};
+use crate::store::acts::{admission, edge_outcomes, edges, marks, planning, pushing};
 use crate::store::group::Group;
 use crate::store::query::Urgency;
 
@@ -24,6 +24,10 @@ pub(crate) fn finish(tx: &mut Group<'_>, outcomes: Vec<Finish>, at: Timestamp) -
         let mut life = life::must(tx, one.event, &running)?;
         if life.event.status.kind().is_final() {
             // Reported before: the answer got lost.
+            continue;
+        }
+        if life.event.progress.account_done {
+            // Likewise: only its edges are left.
             continue;
         }
         if let Some((batch, ..)) = running.get(one.event) {
@@ -70,6 +74,7 @@ fn settle(tx: &mut Group<'_>, life: &mut Life, outcome: Outcome, at: Timestamp) 
             account.note.clone_from(&failure.detail);
         }),
         Outcome::Lost(failure) => {
+            edges::forget(tx, &life.event.operation.app, life.event.operation.user, |_| true)?;
             failed(tx, life, failure, at, |account, failure| {
                 account.presence = Presence::Lost;
                 account.mute = None;
@@ -130,7 +135,7 @@ fn close(tx: &mut Group<'_>, life: &Life, how: impl FnOnce(&mut Account)) -> Sto
     draft.save(tx)
 }
 
-fn dirty(tx: &mut Group<'_>, life: &Life, at: Timestamp) -> StoreResult<()> {
+pub(crate) fn dirty(tx: &mut Group<'_>, life: &Life, at: Timestamp) -> StoreResult<()> {
     let operation = &life.event.operation;
     let urgency = if operation.kind.is_leaving() { Urgency::Leaver } else { Urgency::Normal };
     marks::mark(tx, &operation.app, operation.user, urgency, &life.event.cause, at)
@@ -170,7 +175,10 @@ fn failed(
 fn succeeded(tx: &mut Group<'_>, life: &mut Life, done: Done, at: Timestamp) -> StoreResult<()> {
     let kind = life.event.operation.kind;
     let (app, user) = (life.event.operation.app.clone(), life.event.operation.user);
-    life.step(tx, Status::Succeeded { note: done.note.clone() }, at, Why::words(&done.note))?;
+    let goes_on = kind != Kind::Delete && edge_outcomes::hand_on(tx, life, &done.note, at)?;
+    if !goes_on {
+        life.step(tx, Status::Succeeded { note: done.note.clone() }, at, Why::words(&done.note))?;
+    }
     if kind == Kind::Link
         && let Some(id) = &done.remote_id
     {
@@ -178,10 +186,16 @@ fn succeeded(tx: &mut Group<'_>, life: &mut Life, done: Done, at: Timestamp) -> 
     }
     let mut draft = Draft::load(tx, &app, user)?;
     let before = (draft.account.presence, draft.account.remote_id.clone());
-    let then = follow_up(life);
-    draft.close();
+    let then = follow_up(life) && !goes_on;
+    if !goes_on {
+        draft.close();
+    }
+    if kind == Kind::Delete || done.replaced.is_some() {
+        // What the old account was in stays behind with it.
+        edges::forget(tx, &app, user, |_| true)?;
+    }
     apply(&mut draft.account, life, done, at);
-    draft.account.basis = (!then).then_some(life.event.basis);
+    draft.account.basis = (!then && !goes_on).then_some(life.event.basis);
     let moved = before != (draft.account.presence, draft.account.remote_id.clone());
     draft.save(tx)?;
     if then {
@@ -192,7 +206,7 @@ fn succeeded(tx: &mut Group<'_>, life: &mut Life, done: Done, at: Timestamp) -> 
 
 /// Whether more may follow for the pair: after a link its differences, after a rename its other attributes. The planner says so by
 /// leaving the basis open.
-fn follow_up(life: &Life) -> bool {
+pub(crate) fn follow_up(life: &Life) -> bool {
     life.event.basis == Digest::default() || matches!(life.event.operation.kind, Kind::Link | Kind::Rename)
 }
 
@@ -270,6 +284,7 @@ fn take_over(tx: &mut Group<'_>, app: &AppName, remote_id: &str, user: UserId, a
         life.step(tx, Status::Superseded { by: None }, at, Why::words("the account was handed over"))?;
         draft.account.open_event = None;
     }
+    edges::hand_over(tx, app, old, user)?;
     draft.account.generation += 1;
     draft.account.presence = Presence::None;
     draft.account.origin = None;

@@ -6,11 +6,13 @@ use crate::directory::change::Cause;
 use crate::directory::user::{Manager, User};
 use crate::id::{AppName, SourceName, UserId};
 use crate::provision::account::{Account, Observation, Presence};
+use crate::provision::edge::Edge;
 use crate::provision::event::StatusKind;
 use crate::store::act::StoreResult;
+use crate::store::acts::edges::Flying;
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Running};
-use crate::store::acts::{directory, ledger};
+use crate::store::acts::{directory, edges, ledger};
 use crate::store::group::Group;
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout::{self, Key};
@@ -20,14 +22,16 @@ use crate::store::record::{StoredMark, decode};
 /// Marks of pairs whose request may be out wait for its outcome: planning them again now could only skip them.
 pub(crate) fn dirty(rows: &dyn Rows, app: &AppName, limit: usize) -> StoreResult<Vec<Mark>> {
     let running = Running::read(rows, Some(app))?;
+    let flying = Flying::read(rows, app)?;
     let counts: Counts = kv::read(rows, &layout::counts(app))?.unwrap_or_default();
     let in_flight = [StatusKind::Running, StatusKind::Verifying]
         .iter()
-        .any(|status| counts.events.get(status).is_some_and(|n| *n > 0));
+        .any(|status| counts.events.get(status).is_some_and(|n| *n > 0))
+        || !flying.is_empty();
     let mut marks = Vec::new();
     kv::walk(rows, &layout::dirty(app), Order::Ascending, &mut |key, value| {
         let Some(user) = layout::user_at_end(key) else { return Ok(true) };
-        if in_flight && flies(rows, app, user, &running)? {
+        if in_flight && flies(rows, app, user, (&running, &flying))? {
             return Ok(true);
         }
         let urgency = if key.get(key.len() - 17) == Some(&0) { Urgency::Leaver } else { Urgency::Normal };
@@ -39,9 +43,9 @@ pub(crate) fn dirty(rows: &dyn Rows, app: &AppName, limit: usize) -> StoreResult
     Ok(marks)
 }
 
-fn flies(rows: &dyn Rows, app: &AppName, user: UserId, running: &Running) -> StoreResult<bool> {
+fn flies(rows: &dyn Rows, app: &AppName, user: UserId, (running, flying): (&Running, &Flying)) -> StoreResult<bool> {
     let Some(open) = ledger::find(rows, app, user)?.and_then(|account| account.open_event) else { return Ok(false) };
-    if running.get(open).is_some() {
+    if running.get(open).is_some() || flying.status(rows, app, (user, open))?.is_some() {
         return Ok(true);
     }
     Ok(life::load(rows, open)?.is_some_and(|life| life.event.status.kind() == StatusKind::Verifying))
@@ -52,25 +56,37 @@ struct Pairs<'a> {
     rows: &'a dyn Rows,
     app: &'a AppName,
     running: Running,
+    flying: Flying,
     managers: BTreeMap<(SourceName, String), Option<Manager>>,
 }
 
 impl<'a> Pairs<'a> {
     fn new(rows: &'a dyn Rows, app: &'a AppName) -> StoreResult<Self> {
-        Ok(Self { rows, app, running: Running::read(rows, Some(app))?, managers: BTreeMap::new() })
+        Ok(Self {
+            rows,
+            app,
+            running: Running::read(rows, Some(app))?,
+            flying: Flying::read(rows, app)?,
+            managers: BTreeMap::new(),
+        })
     }
 
-    fn row(&mut self, user: User, account: Option<Account>) -> StoreResult<PairRow> {
+    fn row(&mut self, user: User, account: Option<Account>, edges: Vec<Edge>) -> StoreResult<PairRow> {
         let account = account.unwrap_or_else(|| Account::new(self.app.clone(), user.id));
         let open = account.open_event.map(|id| life::load_shown(self.rows, id, &self.running)).transpose()?.flatten();
+        let out = match &open {
+            Some(life) => self.flying.status(self.rows, self.app, (user.id, life.event.id))?,
+            None => None,
+        };
         let open = open.map(|life| OpenRow {
             event: life.event.id,
-            status: life.event.status.kind(),
+            status: out.unwrap_or(life.event.status.kind()),
+            account_done: life.event.progress.account_done,
             payload: life.event.payload,
             kind: life.event.operation.kind,
         });
         let manager = self.manager(&user)?;
-        Ok(PairRow { user, account, manager, open, mark: None })
+        Ok(PairRow { user, account, edges, manager, open, mark: None })
     }
 
     /// Why pairs between two users are dirty: a scan of their marks, and nothing if the app has none.
@@ -123,7 +139,8 @@ pub(crate) fn pairs(rows: &dyn Rows, app: &AppName, users: &[UserId]) -> StoreRe
         if let Some(user) = directory::user(rows, *id)? {
             let account = ledger::find(rows, app, *id)?;
             let mark = reader.marks(*id, *id)?.remove(id);
-            pairs.push(PairRow { mark, ..reader.row(user, account)? });
+            let edges = edges::of(rows, app, *id)?;
+            pairs.push(PairRow { mark, ..reader.row(user, account, edges)? });
         }
     }
     Ok(pairs)
@@ -147,11 +164,13 @@ pub(crate) fn pairs_after(
         accounts.insert(account.user, account);
     }
     let mut marks = reader.marks(first.id, last.id)?;
+    let mut edges = edges::between(rows, app, (first.id, last.id))?;
     users
         .into_iter()
         .map(|user| {
             let (account, mark) = (accounts.remove(&user.id), marks.remove(&user.id));
-            Ok(PairRow { mark, ..reader.row(user, account)? })
+            let edges = edges.remove(&user.id).unwrap_or_default();
+            Ok(PairRow { mark, ..reader.row(user, account, edges)? })
         })
         .collect()
 }

@@ -7,9 +7,9 @@ use crate::provision::entry::Fact;
 use crate::provision::event::{Status, StatusKind};
 use crate::provision::operation::Kind;
 use crate::store::act::{Claimed, Lane, StoreResult};
-use crate::store::acts::imports;
 use crate::store::acts::ledger::{self, Draft};
 use crate::store::acts::life::{self, Running, Why};
+use crate::store::acts::{edge_pushing, imports, reads};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
@@ -67,7 +67,8 @@ pub(crate) fn next_due(rows: &dyn Rows, app: &AppName) -> StoreResult<Option<Tim
             Ok(false)
         })?;
     }
-    Ok(next)
+    let edges = edge_pushing::next_due(rows, app)?;
+    Ok([next, edges].into_iter().flatten().min())
 }
 
 pub(crate) fn begin(tx: &mut Group<'_>, events: &[EventId], at: Timestamp) -> StoreResult<Vec<EventId>> {
@@ -77,7 +78,7 @@ pub(crate) fn begin(tx: &mut Group<'_>, events: &[EventId], at: Timestamp) -> St
         let again = running.get(*id).is_some() || begun.iter().any(|(_, item)| item.event == *id);
         let Some(life) = life::load(tx, *id)?.filter(|_| !again) else { continue };
         let event = &life.event;
-        if event.status.kind() != StatusKind::Queued {
+        if event.status.kind() != StatusKind::Queued || event.progress.account_done {
             continue;
         }
         let operation = &event.operation;
@@ -121,6 +122,9 @@ pub(crate) fn recover(tx: &mut Group<'_>, at: Timestamp) -> StoreResult<u64> {
         life.step(tx, Status::Verifying { since, due: at }, at, Why::words(why))?;
         unsure(tx, life.event.operation.kind, &life.event.operation.app, life.event.operation.user)?;
         recovered += 1;
+    }
+    for app in reads::apps(tx)? {
+        recovered += edge_pushing::recover(tx, &app, at)?;
     }
     for (key, _) in kv::under(tx, &layout::all_running(), usize::MAX)? {
         tx.remove(layout::Key(key));

@@ -8,6 +8,7 @@ use crate::provision::entry::Fact;
 use crate::provision::event::{Status, StatusKind};
 use crate::provision::operation::Kind;
 use crate::store::act::{StoreError, StoreResult};
+use crate::store::acts::edges::{self, Flying};
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Running, Why};
 use crate::store::acts::{admission, directory, marks};
@@ -113,6 +114,7 @@ pub(crate) fn disassociate(
     }
     not_in_flight(tx, app, &draft.account)?;
     supersede(tx, &mut draft, "the pair was disassociated", at)?;
+    edges::forget(tx, app, user, |_| true)?;
     let old = draft.account.clone();
     draft.account = Account {
         presence: Presence::Unlinked,
@@ -130,7 +132,8 @@ pub(crate) fn disassociate(
 fn not_in_flight(rows: &dyn Rows, app: &AppName, account: &Account) -> StoreResult<()> {
     let Some(open) = account.open_event else { return Ok(()) };
     let life = life::must(rows, open, &Running::read(rows, Some(app))?)?;
-    match life.event.status.kind() {
+    let flying = Flying::read(rows, app)?.status(rows, app, (account.user, open))?;
+    match flying.unwrap_or(life.event.status.kind()) {
         status @ (StatusKind::Running | StatusKind::Verifying) => Err(StoreError::Conflict(format!(
             "{open} is {status}: its request may be out; wait for its outcome and try again"
         ))),
@@ -141,7 +144,7 @@ fn not_in_flight(rows: &dyn Rows, app: &AppName, account: &Account) -> StoreResu
 fn supersede(tx: &mut Group<'_>, draft: &mut Draft, why: &str, at: Timestamp) -> StoreResult<()> {
     let Some(open) = draft.account.open_event else { return Ok(()) };
     if let Some(mut life) = life::load(tx, open)? {
-        if life.event.attempts == 0 {
+        if life.event.is_unsent() {
             admission::release(tx, &mut life)?;
         }
         life.step(tx, Status::Superseded { by: None }, at, Why::words(why))?;

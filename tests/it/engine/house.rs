@@ -194,6 +194,32 @@ impl House {
         counts.events.get(&status).copied().unwrap_or(0)
     }
 
+    /// Reads what the app can grant.
+    pub(super) async fn refresh(&self) {
+        self.ask(Command::Refresh { app: AppName::new("app").unwrap() }).await.unwrap();
+    }
+
+    /// One request past Usher: what somebody else does at the target.
+    pub(super) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<serde_json::Value>,
+    ) -> (u16, serde_json::Value) {
+        let active = self.engine.active().await.unwrap();
+        let target = Key.connect(&active.apps[&AppName::new("app").unwrap()].spec).unwrap();
+        let method = match method {
+            "GET" => usher::scim::target::Method::Get,
+            "POST" => usher::scim::target::Method::Post,
+            _ => usher::scim::target::Method::Patch,
+        };
+        let body = body.map(|body| serde_json::to_vec(&body).unwrap());
+        let (path, timeout) = (path.to_owned(), std::time::Duration::from_secs(10));
+        let request = usher::scim::target::Request { method, path, body, timeout, answer_max_bytes: 1 << 20 };
+        let answer = target.send(request).await.unwrap();
+        (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
+    }
+
     pub(super) fn advance(&self, span: Span) {
         self.clock.advance(span);
     }

@@ -3,5 +3,6 @@
 mod approve;
 mod house;
 mod leave;
+mod members;
 mod refresh;
 mod walk;

@@ -205,7 +205,7 @@ fn held(class: &Class, number: u64, base: u64) -> bool {
     let world = World::new("");
     let counts = PlanCounts { classes: BTreeMap::from([(class.clone(), number)]), ..PlanCounts::default() };
     // Other apps are large enough not to matter.
-    let budget = Budget { base, everywhere: (0, 1_000_000), ..Budget::default() };
+    let budget = Budget { base, edges: base, everywhere: (0, 1_000_000), ..Budget::default() };
     admission::exceeded(&world.spec, &counts, &budget).contains_key(class)
 }
 

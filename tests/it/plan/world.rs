@@ -56,6 +56,7 @@ pub(crate) fn id(number: u128) -> UserId {
 pub(crate) struct World {
     pub(crate) spec: AppSpec,
     rules: std::sync::Arc<Rules>,
+    pub(crate) catalogue: usher::provision::entitlement::Catalogue,
 }
 
 impl std::fmt::Debug for World {
@@ -82,7 +83,7 @@ impl World {
         let rules = ("rules/mine.rhai".to_owned(), rules.to_owned(), String::new());
         let spec = AppSpec::new(app_name(), app, connector, rules, roles.collect());
         let rules = Rules::compile(&spec).unwrap().into();
-        Self { spec, rules }
+        Self { spec, rules, catalogue: Default::default() }
     }
 
     pub(crate) fn connector(&self) -> Digest {
@@ -90,7 +91,7 @@ impl World {
     }
 
     pub(crate) fn judge(&self, row: PairRow) -> Judged {
-        judge(&self.spec, &self.rules, INSTANCE, row, Cause::Cycle)
+        judge(&self.spec, &self.rules, (INSTANCE, self.catalogue.digest()), row, Cause::Cycle)
     }
 
     /// One page over all rows.
@@ -106,6 +107,7 @@ impl World {
             app: &self.spec,
             connector: self.connector(),
             pairs: &judged,
+            catalogue: &self.catalogue,
             owners: &owners,
             unseen: &BTreeMap::new(),
         })
@@ -303,7 +305,7 @@ pub(crate) fn set(user: &mut User, name: &str, value: &str) {
 pub(crate) fn row(user: User) -> PairRow {
     let mut account = Account::new(app_name(), user.id);
     account.observation = Observation::Absent { at: AS_OF };
-    PairRow { user, account, manager: None, open: None, mark: None }
+    PairRow { user, account, edges: Vec::new(), manager: None, open: None, mark: None }
 }
 
 pub(crate) fn manager(of: u128, remote_id: Option<&str>) -> Manager {
@@ -325,7 +327,13 @@ pub(crate) fn filed(row: &PairRow, planned: &Planned, status: StatusKind) -> Pai
     row.account.generation += 1;
     row.account.open_event = Some(EventId(5));
     row.account.basis = None;
-    row.open = Some(OpenRow { event: EventId(5), status, payload: planned.payload, kind: planned.operation.kind });
+    row.open = Some(OpenRow {
+        event: EventId(5),
+        status,
+        payload: planned.payload,
+        kind: planned.operation.kind,
+        account_done: false,
+    });
     row
 }
 

@@ -499,6 +499,7 @@ fn event(kind: Kind, spec: &AppSpec) -> (Event, Account) {
         reason: "everyone".to_owned(),
     };
     let event = Event {
+        progress: usher::provision::event::Progress::default(),
         id: EventId(7),
         operation: operation.into(),
         payload: Digest::default(),

@@ -6,6 +6,7 @@ mod chain;
 mod damage;
 mod decisions;
 mod directory;
+mod edges;
 mod filing;
 mod imports;
 mod kill;

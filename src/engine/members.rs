@@ -1,0 +1,345 @@
+//! The pusher's second half: memberships, by entitlement. Once nothing is due for accounts, the edges of each entitlement are taken
+//! together: looked at once, what is as it should be is recognised, the rest goes out in chunks, additions first. Each chunk's intent is
+//! on disk before it is sent, one chunk an entitlement at a time; entitlements side by side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use crate::clock::Timestamp;
+use crate::connector::descriptor::{Connector, PatchStyle};
+use crate::connector::groups::{MemberAdd, MemberRemove};
+use crate::engine::breaker::Breaker;
+use crate::engine::context::{Engine, EngineError};
+use crate::engine::lane::Lane;
+use crate::engine::perform::{self, Change, Changed, Made, Membership};
+use crate::engine::push::Shared;
+use crate::provision::edge::EdgeOutcome;
+use crate::provision::entitlement::{Entitlement, EntitlementKey, Named};
+use crate::provision::guard::clearance::{self, Void};
+use crate::provision::outcome::{Done, Exchange, Failure, Outcome};
+use crate::store::act::{ClaimedEdge, ClaimedEdges, FinishEdges, FinishedEdge};
+
+/// The most members of one request where the connector names no number.
+const MEMBERS_MAX: usize = 1_000;
+/// What one member takes in a request beside its id, in bytes; generous.
+const MEMBER_BYTES: usize = 64;
+/// What a request takes beside its members, in bytes.
+const BODY_BYTES: usize = 160;
+
+/// What was done for one entitlement.
+#[derive(Default)]
+struct Pushed {
+    edges: u64,
+    /// Why nothing more should be sent to the target now.
+    stop: Option<Failure>,
+}
+
+impl Engine {
+    /// Pushes the edges that are due; returns how many came to an outcome. Left for later while the app is being planned, so that
+    /// what belongs into one request goes into one.
+    pub(super) async fn push_members(
+        &self,
+        shared: &Arc<Shared>,
+        lane: &Lane,
+        concurrency: usize,
+        stop: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<u64, EngineError> {
+        if lane.planning.try_lock().is_err() {
+            return Ok(0);
+        }
+        let name = &shared.app.spec.name;
+        let (mut tasks, mut aboard) = (JoinSet::new(), HashMap::new());
+        let (mut breaker, mut done, mut broken, mut quiet) = (Breaker::default(), 0, false, false);
+        loop {
+            let open = breaker.tripped().is_none() && !broken && !stop();
+            if open && !quiet && tasks.len() < concurrency {
+                let busy: Vec<EntitlementKey> = aboard.values().cloned().collect();
+                let now = shared.clock.now();
+                let claimed = shared.store.claim_edges(name, now, busy, concurrency - tasks.len()).await?;
+                quiet = claimed.is_empty();
+                for edges in claimed {
+                    let key = edges.key.clone();
+                    let shared = Arc::clone(shared);
+                    let task = tasks.spawn(async move { entitlement(&shared, edges).await });
+                    aboard.insert(task.id(), key);
+                }
+            }
+            let Some(ended) = tasks.join_next_with_id().await else { break };
+            match ended {
+                Ok((task, pushed)) => {
+                    aboard.remove(&task);
+                    let pushed = pushed?;
+                    done += pushed.edges;
+                    // What was not sent, because the app stopped or the pair moved, is not claimed again in this round.
+                    quiet = pushed.edges == 0;
+                    breaker.saw(&seen(&pushed, shared.clock.now()));
+                }
+                Err(error) => {
+                    aboard.remove(&error.id());
+                    broken = true;
+                }
+            }
+        }
+        if broken {
+            shared.store.recover_edges(name, shared.clock.now()).await?;
+        }
+        if let Some(why) = breaker.tripped() {
+            self.quarantine(name, why).await?;
+        }
+        Ok(done)
+    }
+}
+
+fn seen(pushed: &Pushed, now: Timestamp) -> Outcome {
+    match &pushed.stop {
+        Some(failure) => Outcome::Retry { failure: failure.clone(), due: now },
+        None => Outcome::Succeeded(Done {
+            remote_id: None,
+            found: std::collections::BTreeMap::new(),
+            found_active: true,
+            replaced: None,
+            note: String::new(),
+        }),
+    }
+}
+
+/// All that is due for one entitlement.
+async fn entitlement(shared: &Shared, mut claimed: ClaimedEdges) -> Result<Pushed, EngineError> {
+    if claimed.key.remote_id.is_empty() {
+        match made(shared, &claimed).await? {
+            Ok(key) => claimed.bind(key),
+            Err(pushed) => return Ok(pushed),
+        }
+    }
+    let learned = shared.learned();
+    let cx = shared.context(&learned);
+    let mut pushed = Pushed::default();
+    let Some(changes) = cleared(shared, &claimed, &mut pushed).await? else { return Ok(pushed) };
+    let mut talk = perform::conversation::Conversation::new(cx);
+    let members: Vec<&str> = changes.iter().map(|change| change.cleared.member()).collect();
+    let shown = match talk.membership(&claimed.key.remote_id, &members).await {
+        Ok(shown) => shown,
+        Err(failure) => {
+            let outcomes = changes.iter().map(|change| perform::retry(cx, change, &failure)).collect();
+            put_off(shared, &changes, outcomes, talk.exchanges, &mut pushed).await?;
+            pushed.stop = Some(failure);
+            return Ok(pushed);
+        }
+    };
+    let computed = cx.connector().groups.computed;
+    let (settled, rest): (Vec<Change<'_>>, Vec<Change<'_>>) =
+        changes.iter().copied().partition(|change| recognised(change, &shown, computed).is_some());
+    let outcomes = settled.iter().filter_map(|change| recognised(change, &shown, computed)).collect();
+    put_off(shared, &settled, outcomes, talk.exchanges, &mut pushed).await?;
+    let (adds, removals): (Vec<Change<'_>>, Vec<Change<'_>>) =
+        rest.into_iter().partition(|change| change.cleared.adds());
+    for all in [adds, removals] {
+        for chunk in chunks(cx.connector(), &all) {
+            match pushed.stop.clone() {
+                Some(failure) => {
+                    let outcomes = chunk.iter().map(|change| perform::retry(cx, change, &failure)).collect();
+                    put_off(shared, chunk, outcomes, Vec::new(), &mut pushed).await?;
+                }
+                None => send(shared, chunk, &mut pushed).await?,
+            }
+        }
+    }
+    Ok(pushed)
+}
+
+impl ClaimedEdges {
+    /// The group has its id now.
+    fn bind(&mut self, key: EntitlementKey) {
+        for edge in &mut self.edges {
+            edge.change.remote_id.clone_from(&key.remote_id);
+        }
+        self.key = key;
+    }
+}
+
+/// What needs no request: who is in the group is not added, who is not is not removed. Where the target computes who is a member, one
+/// that does not show may still be ours to take back.
+fn recognised(change: &Change<'_>, shown: &Membership, computed: bool) -> Option<EdgeOutcome> {
+    match (shown.has(change.cleared.member()), change.cleared.adds()) {
+        (Some(true), true) => Some(EdgeOutcome::Seen),
+        (Some(false), false) if !computed => Some(EdgeOutcome::Removed { already: true }),
+        _ => None,
+    }
+}
+
+/// Clears all claimed edges; those that are void are put back. `None` = the app stopped.
+async fn cleared<'a>(
+    shared: &'a Shared,
+    claimed: &'a ClaimedEdges,
+    pushed: &mut Pushed,
+) -> Result<Option<Vec<Change<'a>>>, EngineError> {
+    let (mut changes, mut void) = (Vec::with_capacity(claimed.edges.len()), Vec::new());
+    for edge in &claimed.edges {
+        match clear(shared, &claimed.key, edge) {
+            Ok(change) => changes.push(change),
+            Err(Void::AppStopped(_)) => return Ok(None),
+            Err(Void::Stale(why)) => void.push(FinishedEdge {
+                event: edge.event.id,
+                change: edge.change.clone(),
+                outcome: EdgeOutcome::Void { why },
+            }),
+        }
+    }
+    finish(shared, FinishEdges { chunk: None, edges: void, exchanges: Vec::new() }, pushed).await?;
+    Ok(Some(changes))
+}
+
+fn clear<'a>(shared: &Shared, key: &'a EntitlementKey, edge: &'a ClaimedEdge) -> Result<Change<'a>, Void> {
+    let app = &shared.app;
+    let around = (app.connector, &shared.state, shared.clock.now());
+    let wanted = (&edge.change, key.remote_id.as_str());
+    let cleared = clearance::clear_edge(&edge.event, &edge.account, wanted, &app.spec, around)?;
+    Ok(Change { cleared, change: &edge.change, event: &edge.event, attempts: edge.attempts })
+}
+
+/// Records outcomes for which nothing was sent.
+async fn put_off(
+    shared: &Shared,
+    changes: &[Change<'_>],
+    outcomes: Vec<EdgeOutcome>,
+    exchanges: Vec<Exchange>,
+    pushed: &mut Pushed,
+) -> Result<(), EngineError> {
+    let edges = changes.iter().zip(outcomes).map(|(change, outcome)| finished(change, outcome)).collect();
+    finish(shared, FinishEdges { chunk: None, edges, exchanges }, pushed).await
+}
+
+async fn finish(shared: &Shared, finish: FinishEdges, pushed: &mut Pushed) -> Result<(), EngineError> {
+    if finish.edges.is_empty() && finish.chunk.is_none() {
+        return Ok(());
+    }
+    pushed.edges += finish.edges.len() as u64;
+    shared.store.finish_edges(&shared.app.spec.name, finish, shared.clock.now()).await?;
+    Ok(())
+}
+
+fn finished(change: &Change<'_>, outcome: EdgeOutcome) -> FinishedEdge {
+    FinishedEdge { event: change.event.id, change: change.change.clone(), outcome }
+}
+
+/// One chunk: intent, request, outcome.
+async fn send(shared: &Shared, chunk: &[Change<'_>], pushed: &mut Pushed) -> Result<(), EngineError> {
+    let name = &shared.app.spec.name;
+    let wanted = chunk.iter().map(|change| (change.event.id, change.change.clone()));
+    let begun = shared.store.begin_edges(name, wanted.collect(), shared.clock.now()).await?;
+    let chunk: Vec<Change<'_>> =
+        chunk.iter().copied().filter(|change| begun.events.contains(&change.event.id)).collect();
+    if chunk.is_empty() {
+        return Ok(());
+    }
+    let learned = shared.learned();
+    let Changed { outcomes, exchanges, stop } = perform::change_members(shared.context(&learned), &chunk).await;
+    let edges = chunk.iter().zip(outcomes).map(|(change, outcome)| finished(change, outcome)).collect();
+    pushed.stop = stop;
+    finish(shared, FinishEdges { chunk: Some(begun.chunk), edges, exchanges }, pushed).await
+}
+
+/// As many as one request may have, by number and by bytes.
+fn chunks<'c, 'a>(connector: &Connector, changes: &'c [Change<'a>]) -> Vec<&'c [Change<'a>]> {
+    let groups = &connector.groups;
+    let adds = changes.first().is_some_and(|change| change.cleared.adds());
+    let each_by_itself = if adds { groups.add == MemberAdd::Single } else { groups.remove == MemberRemove::ValuePath };
+    let most = match groups.members_max as usize {
+        _ if each_by_itself && connector.users.patch_style == PatchStyle::Single => 1,
+        0 => MEMBERS_MAX,
+        most => most,
+    };
+    let bytes_max = match groups.bytes_max as usize {
+        0 => usize::MAX,
+        most => most,
+    };
+    let (mut parts, mut start, mut bytes) = (Vec::new(), 0, BODY_BYTES);
+    for (index, change) in changes.iter().enumerate() {
+        let more = change.cleared.member().len() + MEMBER_BYTES;
+        if index > start && (index - start >= most || bytes + more > bytes_max) {
+            parts.push(&changes[start..index]);
+            (start, bytes) = (index, BODY_BYTES);
+        }
+        bytes += more;
+    }
+    if start < changes.len() {
+        parts.push(&changes[start..]);
+    }
+    parts
+}
+
+/// The group that edges wait for: known by now, found, or created once, its intent on disk before.
+async fn made(shared: &Shared, claimed: &ClaimedEdges) -> Result<Result<EntitlementKey, Pushed>, EngineError> {
+    let name = &shared.app.spec.name;
+    let catalogue = shared.store.catalogue(name).await?;
+    if let Named::One(one) = catalogue.named(&claimed.key.kind, &claimed.name) {
+        shared.store.bind_edges(name, one.key.clone(), claimed.name.clone()).await?;
+        return Ok(Ok(one.key.clone()));
+    }
+    let mut pushed = Pushed::default();
+    let Some(first) = claimed.edges.first() else { return Ok(Err(pushed)) };
+    let around = (shared.app.connector, &shared.state, shared.clock.now());
+    let cleared = clearance::clear_group(&first.event, &first.account, &first.change, &shared.app.spec, around);
+    let cleared = match cleared {
+        Ok(cleared) => cleared,
+        Err(Void::AppStopped(_)) => return Ok(Err(pushed)),
+        Err(Void::Stale(why)) => {
+            let edges = vec![FinishedEdge {
+                event: first.event.id,
+                change: first.change.clone(),
+                outcome: EdgeOutcome::Void { why },
+            }];
+            finish(shared, FinishEdges { chunk: None, edges, exchanges: Vec::new() }, &mut pushed).await?;
+            return Ok(Err(pushed));
+        }
+    };
+    let wanted = vec![(first.event.id, first.change.clone())];
+    let begun = shared.store.begin_edges(name, wanted, shared.clock.now()).await?;
+    if begun.events.is_empty() {
+        return Ok(Err(pushed));
+    }
+    let learned = shared.learned();
+    let (made, exchanges) = perform::create_group(shared.context(&learned), &cleared).await;
+    let now = shared.clock.now();
+    let outcome = match &made {
+        Made::There(..) => EdgeOutcome::Retry { failure: bound(&claimed.name), due: now },
+        Made::Not(failure) => put_off_group(shared, first, failure, now),
+    };
+    let mut edges =
+        vec![FinishedEdge { event: first.event.id, change: first.change.clone(), outcome: outcome.clone() }];
+    if let Made::Not(failure) = &made {
+        edges.extend(claimed.edges.iter().skip(1).map(|edge| FinishedEdge {
+            event: edge.event.id,
+            change: edge.change.clone(),
+            outcome: put_off_group(shared, edge, failure, now),
+        }));
+        pushed.stop = failure.class.retries().then(|| failure.clone());
+    }
+    finish(shared, FinishEdges { chunk: Some(begun.chunk), edges, exchanges }, &mut pushed).await?;
+    let Made::There(remote_id, created) = made else { return Ok(Err(pushed)) };
+    let key = EntitlementKey { kind: claimed.key.kind.clone(), remote_id };
+    let entitlement = Entitlement { key: key.clone(), name: claimed.name.clone(), created, since: now, gone: None };
+    shared.store.add_entitlement(name, entitlement).await?;
+    shared.store.bind_edges(name, key.clone(), claimed.name.clone()).await?;
+    Ok(Ok(key))
+}
+
+fn bound(name: &str) -> Failure {
+    Failure {
+        class: crate::provision::FailureClass::Missing,
+        status: None,
+        detail: format!("the group “{name}” is there now; members follow"),
+        retry_after: None,
+    }
+}
+
+fn put_off_group(shared: &Shared, edge: &ClaimedEdge, failure: &Failure, now: Timestamp) -> EdgeOutcome {
+    let age = now.millis_since(edge.event.filed_at);
+    if !failure.class.retries() || age > shared.app.spec.app.limits.give_up_after.as_millis() {
+        return EdgeOutcome::Refused(failure.clone());
+    }
+    let due = crate::provision::backoff::due(edge.event.id, edge.attempts + 1, now);
+    EdgeOutcome::Retry { failure: failure.clone(), due }
+}

@@ -1,0 +1,63 @@
+//! Who is in a group, as far as the target shows it: in the group, at the user, or by a filter.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::connector::groups::MembershipRead;
+use crate::engine::perform::conversation::Conversation;
+use crate::provision::outcome::Failure;
+
+/// What was read about one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Membership {
+    /// Whether each account that was asked for is in it.
+    Known(BTreeMap<String, bool>),
+    /// The group is not there.
+    NoGroup,
+    /// The target does not show it.
+    NotShown,
+}
+
+impl Membership {
+    /// Whether `member` is in the group; `None` = not known.
+    pub fn has(&self, member: &str) -> Option<bool> {
+        match self {
+            Self::Known(known) => known.get(member).copied(),
+            Self::NoGroup => Some(false),
+            Self::NotShown => None,
+        }
+    }
+}
+
+impl Conversation<'_> {
+    /// Whether the accounts `members` are in `group`.
+    ///
+    /// # Errors
+    /// A [`Failure`] if the target can't be asked.
+    pub async fn membership(&mut self, group: &str, members: &[&str]) -> Result<Membership, Failure> {
+        match self.cx.connector().groups.read {
+            MembershipRead::None => Ok(Membership::NotShown),
+            MembershipRead::Group => {
+                let Some(resource) = self.group(group).await? else { return Ok(Membership::NoGroup) };
+                let shown: BTreeSet<&str> = resource.texts("members").into_iter().collect();
+                let known = members.iter().map(|id| ((*id).to_owned(), shown.contains(id)));
+                Ok(Membership::Known(known.collect()))
+            }
+            MembershipRead::User => {
+                let mut known = BTreeMap::new();
+                for id in members {
+                    let there = self.get(id).await?.is_some_and(|user| user.texts("groups").contains(&group));
+                    known.insert((*id).to_owned(), there);
+                }
+                Ok(Membership::Known(known))
+            }
+            MembershipRead::Filter => {
+                let mut known = BTreeMap::new();
+                for id in members {
+                    let page = self.groups_where("members.value", id).await?;
+                    known.insert((*id).to_owned(), page.resources.iter().any(|shown| shown.id == group));
+                }
+                Ok(Membership::Known(known))
+            }
+        }
+    }
+}
