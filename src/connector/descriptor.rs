@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::connector::groups::{EntitlementSource, GroupMode, Groups};
+use crate::connector::groups::{EntitlementSource, GroupMode, Groups, MemberValue, MembershipRead};
 use crate::directory::value::Value;
 use crate::id::Name;
 use crate::text::{self, FileError};
@@ -386,6 +386,11 @@ impl Connector {
             return Some(
                 "users.deactivate is `delete` (DELETE deactivates), so users.delete (DELETE removes for good) must be false"
                     .into(),
+            );
+        }
+        if self.groups.member_value == MemberValue::UserName && self.groups.read == MembershipRead::Group {
+            return Some(
+                "groups.member_value is `user_name`, so groups.read can't be `group`: edges are known by id".into(),
             );
         }
         if self.groups.mode == GroupMode::None && !self.groups.path.is_empty() {

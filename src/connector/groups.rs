@@ -22,6 +22,8 @@ pub struct Groups {
     pub add: MemberAdd,
     /// How members are removed.
     pub remove: MemberRemove,
+    /// What the list of a group shows of a member.
+    pub member_value: MemberValue,
     /// Whether members are sent with `type: "User"`.
     pub member_type: bool,
     /// The target computes who is a member: what was sent is read back, and a membership that does not show is reported as *not
@@ -42,6 +44,7 @@ impl Default for Groups {
             bytes_max: 0,
             add: MemberAdd::Array,
             remove: MemberRemove::ValuePath,
+            member_value: MemberValue::Id,
             member_type: false,
             computed: false,
             unverified: false,
@@ -102,6 +105,17 @@ pub enum MemberAdd {
     Single,
 }
 
+/// What the list of a group shows of a member.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MemberValue {
+    /// The account's id (RFC 7643 section 4.2).
+    #[default]
+    Id,
+    /// Its userName.
+    UserName,
+}
+
 /// How members are removed by PATCH.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,6 +125,9 @@ pub enum MemberRemove {
     ValuePath,
     /// One `remove` with path `members` and an array of values (targets that know no value path).
     Array,
+    /// One `replace` of `members` with everybody else, as read just before and only if the group has not changed since (`If-Match`,
+    /// RFC 7644 section 3.14): for targets that know no way to remove a member. Nothing is sent where the group has no version.
+    Replace,
 }
 
 /// Another kind of entitlement than groups: `[[entitlements]]` of a connector file. Exactly one of `path` and `attribute` is given.

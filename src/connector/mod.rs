@@ -17,6 +17,6 @@ pub use descriptor::{
     AttributeRule, Connector, Deactivation, FilterCombination, PatchStyle, UpdateVerb, UsernameChange,
 };
 pub use grants::EntitlementPolicy;
-pub use groups::{EntitlementSource, GroupMode, Groups, MemberAdd, MemberRemove, MembershipRead};
+pub use groups::{EntitlementSource, GroupMode, Groups, MemberAdd, MemberRemove, MemberValue, MembershipRead};
 pub use reconcile::{Drift, MembershipDrift, ReconcilePolicy};
 pub use revision::{Bundle, Revision};

@@ -152,6 +152,9 @@ impl Membership<'_> {
                 "invalidValue",
                 "this target removes members by a path, `members[value eq \"ID\"]`, not by a list",
             )),
+            (_, MemberRemove::Replace) => {
+                Err(Refusal::bad("mutability", "this target knows no way to remove a member: replace them all"))
+            }
             (None, _) if self.groups.mode == GroupMode::MembershipOnly => {
                 Err(Refusal::bad("mutability", "members are removed one by one here, never all"))
             }
@@ -164,7 +167,7 @@ impl Membership<'_> {
 
     /// `remove` with path `members[…]`.
     fn remove_at(&self, assigned: &mut Assigned, path: &str) -> Result<(), Refusal> {
-        if self.groups.remove == MemberRemove::Array {
+        if self.groups.remove != MemberRemove::ValuePath {
             return Err(Refusal::bad("invalidPath", format!("`{path}`: this target knows no filter in a path")));
         }
         let parsed: PatchPath =

@@ -86,6 +86,9 @@ impl HttpTarget {
         if let Some(body) = request.body {
             builder = builder.header(CONTENT_TYPE, self.content_type.clone()).body(body);
         }
+        if let Some(version) = request.if_match {
+            builder = builder.header(reqwest::header::IF_MATCH, version);
+        }
         let mut response = builder.send().await.map_err(classify)?;
         let mut answer = Answer {
             status: response.status().as_u16(),

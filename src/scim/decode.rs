@@ -27,6 +27,8 @@ pub struct Resource {
     pub active: Option<bool>,
     /// `meta.created`.
     pub created: Option<Timestamp>,
+    /// `meta.version`.
+    pub version: Option<String>,
     /// Attributes by flat path, without `id`, `meta`, `schemas` and `active`; nulls are left out.
     pub values: BTreeMap<String, Value>,
 }
@@ -229,13 +231,17 @@ fn from_map(map: &Map<String, Json>) -> Option<Resource> {
     }
     let values = flatten(&nested);
     let text = |path: &str| values.get(path).and_then(as_words).filter(|text| !text.is_empty());
-    let created = get(map, "meta").and_then(Json::as_object).and_then(|meta| get(meta, "created"));
+    let meta = get(map, "meta").and_then(Json::as_object);
+    let created = meta.and_then(|meta| get(meta, "created"));
+    let version =
+        meta.and_then(|meta| get(meta, "version")).and_then(Json::as_str).filter(|version| !version.is_empty());
     Some(Resource {
         id,
         user_name: text("userName"),
         external_id: text("externalId"),
         active: get(map, "active").and_then(flag),
         created: created.and_then(Json::as_str).and_then(|at| at.parse().ok()),
+        version: version.map(str::to_owned),
         values,
     })
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::connector::groups::{Groups, MemberAdd, MemberRemove};
+use crate::connector::groups::{Groups, MemberAdd, MemberRemove, MemberValue};
 use crate::provision::guard::{ClearedEdge, ClearedGroup};
 
 const GROUP_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -26,6 +26,21 @@ pub fn patch(edges: &[ClearedEdge<'_>], groups: &Groups) -> Vec<u8> {
     bytes(&json!({ "schemas": [PATCH_SCHEMA], "Operations": operations }))
 }
 
+/// The body of a PATCH that leaves out `edges` of those whom the group lists (`listed`, as it shows them), and the number of those left
+/// out. Everybody else stays.
+pub fn without(edges: &[ClearedEdge<'_>], listed: &[&str], groups: &Groups) -> (Vec<u8>, usize) {
+    let leaves = |shown: &str| {
+        edges.iter().filter(|edge| !edge.adds()).any(|edge| match groups.member_value {
+            MemberValue::Id => edge.member() == shown,
+            MemberValue::UserName => edge.user_name() == Some(shown),
+        })
+    };
+    let others: Vec<Json> = listed.iter().filter(|shown| !leaves(shown)).map(|shown| member(shown, groups)).collect();
+    let gone = listed.len() - others.len();
+    let operation = json!({ "op": "replace", "path": "members", "value": others });
+    (bytes(&json!({ "schemas": [PATCH_SCHEMA], "Operations": [operation] })), gone)
+}
+
 fn additions(members: &[&str], groups: &Groups) -> Vec<Json> {
     let add = |members: &[&str]| {
         let value: Vec<Json> = members.iter().map(|id| member(id, groups)).collect();
@@ -43,6 +58,8 @@ fn removals(members: &[&str], groups: &Groups) -> Vec<Json> {
             .iter()
             .map(|id| json!({ "op": "remove", "path": format!("members[value eq {}]", Json::from(*id)) }))
             .collect(),
+        // Made by `without`, which knows who else is there.
+        MemberRemove::Replace => Vec::new(),
         MemberRemove::Array => {
             let value: Vec<Json> = members.iter().map(|id| json!({ "value": id })).collect();
             vec![json!({ "op": "remove", "path": "members", "value": value })]

@@ -41,6 +41,8 @@ pub struct Request {
     pub path: String,
     /// JSON body, already encoded.
     pub body: Option<Vec<u8>>,
+    /// The version that the resource must still have (`If-Match`, RFC 7644 section 3.14).
+    pub if_match: Option<String>,
     /// Time-out of the whole exchange.
     pub timeout: Duration,
     /// The most bytes of (decompressed) body that are read.

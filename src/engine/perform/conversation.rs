@@ -49,7 +49,18 @@ impl<'a> Conversation<'a> {
     /// [`Silence`] if no complete answer came.
     pub async fn send(&mut self, method: Method, path: String, body: Option<Vec<u8>>) -> Result<Answer, Silence> {
         let timeout = Duration::from_secs(self.cx.spec.app.limits.timeout_secs);
-        self.send_with(Request { method, path, body, timeout, answer_max_bytes: RESOURCE_MAX_BYTES }).await
+        let answer_max_bytes = RESOURCE_MAX_BYTES;
+        self.send_with(Request { method, path, body, if_match: None, timeout, answer_max_bytes }).await
+    }
+
+    /// Sends a PATCH that is carried out only if the resource still has `version`.
+    ///
+    /// # Errors
+    /// [`Silence`] if no complete answer came.
+    pub async fn patch_if(&mut self, path: String, body: Vec<u8>, version: &str) -> Result<Answer, Silence> {
+        let timeout = Duration::from_secs(self.cx.spec.app.limits.timeout_secs);
+        let (body, if_match, answer_max_bytes) = (Some(body), Some(version.to_owned()), RESOURCE_MAX_BYTES);
+        self.send_with(Request { method: Method::Patch, path, body, if_match, timeout, answer_max_bytes }).await
     }
 
     async fn send_with(&mut self, request: Request) -> Result<Answer, Silence> {
@@ -97,7 +108,7 @@ impl<'a> Conversation<'a> {
         let (secs, answer_max_bytes) =
             if list { (limits.list_timeout_secs, PAGE_MAX_BYTES) } else { (limits.timeout_secs, RESOURCE_MAX_BYTES) };
         let timeout = Duration::from_secs(secs);
-        let request = Request { method: Method::Get, path, body: None, timeout, answer_max_bytes };
+        let request = Request { method: Method::Get, path, body: None, if_match: None, timeout, answer_max_bytes };
         let answer = self.send_with(request).await.map_err(|silence| silence.failure)?;
         if answer.status == 200 { Ok(answer) } else { Err(self.failure(&answer)) }
     }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::connector::groups::MemberRemove;
 use crate::engine::perform::context::Context;
 use crate::engine::perform::conversation::{Conversation, Silence};
+use crate::engine::perform::leave_out::LeftOut;
 use crate::engine::perform::membership::Membership;
 use crate::provision::backoff;
 use crate::provision::edge::{EdgeChange, EdgeOutcome};
@@ -112,7 +114,21 @@ impl Chunk<'_> {
         let Some(first) = cleared.first() else { return Vec::new() };
         let groups = &self.talk.cx.connector().groups;
         let path = resource_path(groups.path(), first.group());
-        match self.talk.send(Method::Patch, path, Some(members::patch(&cleared, groups))).await {
+        let sent = if !first.adds() && groups.remove == MemberRemove::Replace {
+            match self.talk.leave_out(&cleared).await {
+                LeftOut::Sent(sent) => sent,
+                LeftOut::NobodyThere => return self.all(range, &EdgeOutcome::Removed { already: true }),
+                LeftOut::Not(failure) if failure.class.retries() => {
+                    self.again(range, &failure);
+                    self.stop = Some(failure);
+                    return Vec::new();
+                }
+                LeftOut::Not(failure) => return self.all(range, &EdgeOutcome::Refused(failure)),
+            }
+        } else {
+            self.talk.send(Method::Patch, path, Some(members::patch(&cleared, groups))).await
+        };
+        match sent {
             Ok(answer) => self.answered(range, &answer).await,
             Err(Silence { failure, may_have_arrived: true }) => {
                 self.look(range, &failure).await;
@@ -179,6 +195,12 @@ impl Chunk<'_> {
         let members: Vec<&str> = changes.iter().map(|change| change.cleared.member()).collect();
         let Some(group) = changes.first().map(|change| change.cleared.group()) else { return Ok(Membership::NotShown) };
         self.talk.membership(group, &members).await
+    }
+
+    /// The same for all; nothing is left to send.
+    fn all(&mut self, range: Range<usize>, outcome: &EdgeOutcome) -> Vec<Range<usize>> {
+        self.outcomes.extend(range.map(|index| (index, outcome.clone())));
+        Vec::new()
     }
 
     /// Not carried out: again later.

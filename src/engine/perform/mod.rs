@@ -14,6 +14,7 @@ pub mod create;
 pub mod discover;
 pub mod find;
 pub mod leave;
+mod leave_out;
 pub mod lesson;
 pub mod link;
 pub mod members;

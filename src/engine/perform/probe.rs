@@ -17,13 +17,17 @@ const SAMPLE_COUNT: u32 = 10;
 /// # Errors
 /// A [`Failure`] of endpoint, credential or rate: nothing was learned then.
 pub async fn probe_filters(cx: Context<'_>, entropy: &dyn Entropy) -> Result<Vec<Lesson>, Failure> {
-    let mut talk = Conversation::new(cx);
-    let sample = sample(&mut talk).await?;
     let users = &cx.connector().users;
     let mut paths: Vec<&str> = users.match_on.iter().map(String::as_str).collect();
     if cx.keeps_external_id() && !paths.contains(&"externalId") {
         paths.push("externalId");
     }
+    if !cx.connector().filter.supported {
+        let fails = || FilterProbe::Fails("the connector says that this kind of target does not filter".to_owned());
+        return Ok(paths.into_iter().map(|path| Lesson::Filter(path.to_owned(), fails())).collect());
+    }
+    let mut talk = Conversation::new(cx);
+    let sample = sample(&mut talk).await?;
     let mut lessons = Vec::new();
     for path in paths {
         let probe = probe(&mut talk, path, &sample, entropy).await?;

@@ -70,6 +70,7 @@ pub struct ClearedEdge<'a> {
     change: &'a EdgeChange,
     group: &'a str,
     member: &'a str,
+    user_name: Option<&'a str>,
 }
 
 impl<'a> ClearedEdge<'a> {
@@ -86,6 +87,11 @@ impl<'a> ClearedEdge<'a> {
     /// The account's id at the target.
     pub fn member(&self) -> &'a str {
         self.member
+    }
+
+    /// Its userName.
+    pub fn user_name(&self) -> Option<&'a str> {
+        self.user_name
     }
 }
 
@@ -129,7 +135,7 @@ pub fn clear_edge<'a>(
     if !created && event.operation.remote_id.as_deref() != Some(member) {
         return stale("the account is another one than the operation names");
     }
-    Ok(ClearedEdge { change, group, member })
+    Ok(ClearedEdge { change, group, member, user_name: account.user_name() })
 }
 
 /// A group that may be created now. Only [`clear_group`] makes one.

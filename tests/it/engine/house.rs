@@ -215,7 +215,8 @@ impl House {
         };
         let body = body.map(|body| serde_json::to_vec(&body).unwrap());
         let (path, timeout) = (path.to_owned(), std::time::Duration::from_secs(10));
-        let request = usher::scim::target::Request { method, path, body, timeout, answer_max_bytes: 1 << 20 };
+        let request =
+            usher::scim::target::Request { method, path, body, if_match: None, timeout, answer_max_bytes: 1 << 20 };
         let answer = target.send(request).await.unwrap();
         (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
     }

@@ -28,6 +28,7 @@ fn request(method: Method, path: &str, body: Option<&str>) -> Request {
     Request {
         method,
         path: path.to_owned(),
+        if_match: None,
         body: body.map(|body| body.as_bytes().to_vec()),
         timeout: Duration::from_secs(5),
         answer_max_bytes: 64 * 1024,
