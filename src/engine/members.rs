@@ -3,13 +3,13 @@
 //! on disk before it is sent, one chunk an entitlement at a time; entitlements side by side.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::task::JoinSet;
 
 use crate::clock::Timestamp;
 use crate::connector::descriptor::{Connector, PatchStyle};
-use crate::connector::groups::{MemberAdd, MemberRemove};
+use crate::connector::groups::{MemberAdd, MemberRemove, MembershipRead};
 use crate::engine::breaker::Breaker;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::Lane;
@@ -119,7 +119,7 @@ async fn entitlement(shared: &Shared, mut claimed: ClaimedEdges) -> Result<Pushe
     let Some(changes) = cleared(shared, &claimed, &mut pushed).await? else { return Ok(pushed) };
     let mut talk = perform::conversation::Conversation::new(cx);
     let members: Vec<&str> = changes.iter().map(|change| change.cleared.member()).collect();
-    let shown = match talk.membership(&claimed.key.remote_id, &members).await {
+    let shown = match shown(shared, &mut talk, &claimed.key.remote_id, &members).await {
         Ok(shown) => shown,
         Err(failure) => {
             let outcomes = changes.iter().map(|change| perform::retry(cx, change, &failure)).collect();
@@ -147,6 +147,33 @@ async fn entitlement(shared: &Shared, mut claimed: ClaimedEdges) -> Result<Pushe
         }
     }
     Ok(pushed)
+}
+
+/// Who is in the group before anything is sent. Where accounts show their groups, each account is read once a round, not once for
+/// each of its groups.
+async fn shown(
+    shared: &Shared,
+    talk: &mut perform::conversation::Conversation<'_>,
+    group: &str,
+    members: &[&str],
+) -> Result<Membership, Failure> {
+    if talk.cx.connector().groups.read != MembershipRead::User {
+        return talk.membership(group, members).await;
+    }
+    let mut known = std::collections::BTreeMap::new();
+    for id in members {
+        let read = shared.groups_of.lock().unwrap_or_else(PoisonError::into_inner).get(*id).cloned();
+        let groups = match read {
+            Some(groups) => groups,
+            None => {
+                let groups = Arc::new(talk.groups_of(id).await?);
+                let mut all = shared.groups_of.lock().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(all.entry((*id).to_owned()).or_insert(groups))
+            }
+        };
+        known.insert((*id).to_owned(), groups.contains(group));
+    }
+    Ok(Membership::Known(known))
 }
 
 impl ClaimedEdges {

@@ -3,7 +3,7 @@
 //! Three things are under way at once and meet here: the next batch being claimed and begun, requests in flight, and outcomes
 //! being recorded. Each event passes them strictly in order.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -49,6 +49,8 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn crate::clock::Clock>,
     pub(super) store: Arc<dyn Store>,
     instance: crate::id::InstanceId,
+    /// Groups that accounts showed in this round, by the account's id.
+    pub(super) groups_of: std::sync::Mutex<HashMap<String, Arc<BTreeSet<String>>>>,
 }
 
 /// What a conversation can be about.
@@ -120,6 +122,7 @@ impl Engine {
             clock: Arc::clone(&self.parts.clock),
             store: Arc::clone(&self.parts.store),
             instance: self.instance,
+            groups_of: std::sync::Mutex::default(),
         });
         let concurrency = match app.spec.app.limits.concurrency {
             0 => 4,

@@ -150,6 +150,11 @@ impl Company {
         company
     }
 
+    /// Writes other rules; they are not applied yet.
+    pub(crate) fn put_rules(&self, rules: &str) {
+        fs::write(self.root().join("rules/crew.rhai"), rules).unwrap();
+    }
+
     /// Where the export is.
     pub(crate) fn export(&self) -> PathBuf {
         self.dir.path().join("export")

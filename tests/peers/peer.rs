@@ -112,6 +112,15 @@ pub(crate) fn start_canaille() -> Peer {
 
 /// Starts npm's scimmy with scimmy-routers on express.
 pub(crate) fn start_scimmy() -> Peer {
+    scimmy("scimmy", "")
+}
+
+/// The same, with lists that are paged: as they come with Express 5, nobody ever sees more than 20 groups.
+pub(crate) fn start_scimmy_paged() -> Peer {
+    scimmy("scimmy-paged", "pinned")
+}
+
+fn scimmy(name: &'static str, paging: &str) -> Peer {
     let folder = installed().join("scimmy");
     demand(
         &folder.join("node_modules/scimmy-routers"),
@@ -122,8 +131,8 @@ pub(crate) fn start_scimmy() -> Peer {
     let script = folder.join(format!("server-{}.mjs", unique()));
     fs::copy(repository().join("tests/peers/scimmy/server.mjs"), &script).unwrap();
     let mut command = Command::new("node");
-    command.arg(&script).env("TOKEN", TOKEN).env("PORT", "0");
-    let peer = start(command, "scimmy", "listening on ");
+    command.arg(&script).env("TOKEN", TOKEN).env("PORT", "0").env("PAGING", paging);
+    let peer = start(command, name, "listening on ");
     let mut peer = peer.unwrap_or_else(|| panic!("scimmy did not start; see its log in {}", installed().display()));
     peer.files.push(script);
     peer

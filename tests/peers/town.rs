@@ -72,6 +72,8 @@ pub(crate) struct Town {
     /// By number.
     pub(crate) people: BTreeMap<usize, Person>,
     teams: usize,
+    /// Who left: no longer entitled, so their edges are taken back where the app says so.
+    pub(crate) left: BTreeSet<usize>,
     /// Whether the rule about departments is there.
     pub(crate) departments: bool,
 }
@@ -92,7 +94,7 @@ impl Town {
             let teams = (0..TEAMS_EACH).map(|step| (number * 7 + step) % teams).collect();
             (number, Person { number, department: number % DEPARTMENTS, teams })
         };
-        Self { people: (0..people).map(person).collect(), teams, departments: true }
+        Self { people: (0..people).map(person).collect(), teams, left: BTreeSet::new(), departments: true }
     }
 
     /// Names of the groups that the rules can name.
@@ -105,7 +107,7 @@ impl Town {
     /// Group → userNames: what must be there of ours.
     pub(crate) fn edges(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for person in self.people.values() {
+        for person in self.people.values().filter(|person| !self.left.contains(&person.number)) {
             let mut groups = vec!["Staff".to_owned()];
             groups.extend(self.departments.then(|| format!("Department {}", person.department)));
             groups.extend(person.teams.iter().map(|team| format!("Team {team}")));
@@ -123,7 +125,9 @@ impl Town {
             let (number, name) = (person.number, Person::user_name(person.number));
             let teams: Vec<String> = person.teams.iter().map(usize::to_string).collect();
             let (department, teams) = (person.department, teams.join(";"));
-            writeln!(csv, "{number},{name},P{number},Town,Person {number},{name},{department},active,{teams}").unwrap();
+            let state = if self.left.contains(&number) { "left" } else { "active" };
+            writeln!(csv, "{number},{name},P{number},Town,Person {number},{name},{department},{state},{teams}")
+                .unwrap();
         }
         csv
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::connector::groups::MembershipRead;
 use crate::engine::perform::conversation::Conversation;
 use crate::provision::outcome::Failure;
+use crate::scim::decode::Resource;
 
 /// What was read about one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,15 @@ impl Membership {
 }
 
 impl Conversation<'_> {
+    /// Ids of the groups that an account shows; none if it is not there.
+    ///
+    /// # Errors
+    /// A [`Failure`] if the target can't be asked.
+    pub async fn groups_of(&mut self, account: &str) -> Result<BTreeSet<String>, Failure> {
+        let groups = |user: Resource| user.texts("groups").into_iter().map(str::to_owned).collect();
+        Ok(self.get(account).await?.map(groups).unwrap_or_default())
+    }
+
     /// Whether the accounts `members` are in `group`.
     ///
     /// # Errors
@@ -45,8 +55,7 @@ impl Conversation<'_> {
             MembershipRead::User => {
                 let mut known = BTreeMap::new();
                 for id in members {
-                    let there = self.get(id).await?.is_some_and(|user| user.texts("groups").contains(&group));
-                    known.insert((*id).to_owned(), there);
+                    known.insert((*id).to_owned(), self.groups_of(id).await?.contains(group));
                 }
                 Ok(Membership::Known(known))
             }

@@ -1,6 +1,6 @@
 // A SCIM server made of scimmy, scimmy-routers and express. This script keeps resources in maps and refuses a taken
 // userName or displayName of a group; everything else (parsing, filters, PATCH, errors, discovery) is the libraries' own.
-// Usage: TOKEN=secret PORT=0 node server.mjs; prints "listening on http://127.0.0.1:PORT/scim" when it is ready.
+// Usage: TOKEN=secret PORT=0 [PAGING=pinned] node server.mjs; prints "listening on http://127.0.0.1:PORT/scim" when it is ready.
 import { randomUUID } from "node:crypto";
 import express from "express";
 import SCIMMY from "scimmy";
@@ -60,7 +60,15 @@ const routers = new SCIMMYRouters({
         return "operator";
     },
 });
-const server = express()
+const app = express();
+if (process.env.PAGING === "pinned") {
+    // Express 5 parses the query anew at every look, so that what scimmy-routers makes of startIndex and count is lost.
+    app.use((request, _, next) => {
+        Object.defineProperty(request, "query", { value: { ...request.query } });
+        next();
+    });
+}
+const server = app
     .use("/scim", routers)
     .listen(Number(process.env.PORT ?? 0), "127.0.0.1", (error) => {
         if (error) throw error;
