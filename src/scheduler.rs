@@ -28,6 +28,10 @@ struct Agenda {
     refreshing_since: Timestamp,
     /// The last try failed: the next one counts from it, not from the last that went well.
     refresh_failed: bool,
+    /// When a reconcile was last tried; before the first, when the task began.
+    reconciling_since: Timestamp,
+    /// The last try failed.
+    reconcile_failed: bool,
 }
 
 /// A schedule that can't be used.
@@ -105,7 +109,14 @@ impl Engine {
     /// One app: look, plan, push, wait for a kick or the next due time.
     async fn tend(&self, name: crate::id::AppName) {
         let lane = self.lanes.of(&name);
-        let mut agenda = Agenda { next_cycle: None, refreshing_since: self.parts.clock.now(), refresh_failed: false };
+        let began = self.parts.clock.now();
+        let mut agenda = Agenda {
+            next_cycle: None,
+            refreshing_since: began,
+            refresh_failed: false,
+            reconciling_since: began,
+            reconcile_failed: false,
+        };
         while !self.is_stopping() {
             let wait = match self.look_again(&name, &mut agenda).await {
                 Ok(wait) => wait,
@@ -141,7 +152,9 @@ impl Engine {
             self.plan_and_push(app, Scope::All, None, &Unwatched).await?;
         }
         self.push(app, &|| self.is_stopping()).await?;
-        let soonest = [scheduled, refresh].into_iter().flatten().min();
+        // After what is to be sent: what is under way can't be compared.
+        let reconcile = self.reconcile_when_due(app, agenda, now).await?;
+        let soonest = [scheduled, refresh, reconcile].into_iter().flatten().min();
         self.next_look(app, soonest).await
     }
 
@@ -173,6 +186,38 @@ impl Engine {
         agenda.refresh_failed = tried.is_err();
         if let Err(why) = tried {
             tracing::warn!(app = %name, why, "the catalogue could not be refreshed");
+        }
+        Ok(next(now))
+    }
+
+    /// Reconciles when its time has come, also one that was missed while nobody served. Returns when it is due next.
+    async fn reconcile_when_due(
+        &self,
+        app: &Arc<ActiveApp>,
+        agenda: &mut Agenda,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, EngineError> {
+        let (name, spec) = (&app.spec.name, &app.spec.app);
+        if spec.reconcile.schedule.is_empty() {
+            return Ok(None);
+        }
+        let next = |after| {
+            next_time(&spec.reconcile.schedule, &spec.timezone, after).unwrap_or_else(|error| {
+                tracing::error!(app = %name, %error, "the app is not reconciled by schedule");
+                None
+            })
+        };
+        let last = self.parts.store.report(name).await?.map(|(report, _)| report.begun);
+        let due = next(last.filter(|_| !agenda.reconcile_failed).unwrap_or(agenda.reconciling_since));
+        if due.is_none_or(|at| at > now) {
+            return Ok(due);
+        }
+        agenda.reconciling_since = now;
+        let tried = self.reconcile(app, &Unwatched).await?;
+        agenda.reconcile_failed = tried.is_err();
+        match tried {
+            Ok(report) => tracing::info!(app = %name, differences = report.drift(), "reconciled"),
+            Err(why) => tracing::warn!(app = %name, why, "the app could not be reconciled"),
         }
         Ok(next(now))
     }

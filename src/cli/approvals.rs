@@ -1,5 +1,7 @@
 //! `usher approvals`: what waits for a person.
 
+use std::str::FromStr;
+
 use anyhow::bail;
 use clap::{Args, Subcommand};
 
@@ -33,11 +35,14 @@ enum What {
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: usize,
     },
-    /// One event: what it would do, why it is held, its history
-    #[command(after_help = "Example:\n  usher approvals show 17")]
+    /// One event: what it would do, why it is held, its history; or one held batch
+    #[command(
+        after_help = "Examples:\n  usher approvals show 17\n  usher approvals show bat_0192…    adoptions sorted into exact, differing, ambiguous"
+    )]
     Show {
-        /// The event
-        event: EventId,
+        /// The event or the batch
+        #[arg(value_name = "EVENT|BATCH")]
+        what: Shown,
     },
     /// Release
     #[command(
@@ -47,6 +52,24 @@ enum What {
     /// Drop, and do not ask again for the same payload
     #[command(after_help = "Example:\n  usher approvals reject 20 --comment \"not ours\"")]
     Reject(Choice),
+}
+
+/// What is shown.
+#[derive(Debug, Clone, Copy)]
+enum Shown {
+    Event(EventId),
+    Batch(BatchId),
+}
+
+impl FromStr for Shown {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("bat_") {
+            return text.parse().map(Self::Batch).map_err(|error| format!("{error}"));
+        }
+        text.parse().map(Self::Event).map_err(|error| format!("{error}"))
+    }
 }
 
 /// What is decided.
@@ -89,7 +112,8 @@ impl Approvals {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         door.show(match self.what {
             What::List { app, limit } => Command::Approvals { app, limit },
-            What::Show { event } => Command::EventShow { event },
+            What::Show { what: Shown::Event(event) } => Command::EventShow { event },
+            What::Show { what: Shown::Batch(batch) } => Command::BatchShow { batch },
             What::Approve(choice) => choice.command(true)?,
             What::Reject(choice) => choice.command(false)?,
         })

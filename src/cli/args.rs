@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{
     apply, approvals, apps, assign, demo, doctor, export, history, import, imports, init, operators, pairs, plan,
-    retry, revisions, rules, sandbox, serve, status, store, sync, users,
+    reconcile, retry, revisions, rules, sandbox, serve, status, store, sync, users,
 };
 
 /// Provisions accounts in apps over SCIM 2.0: plans, guards, asks, then pushes.
@@ -76,6 +76,7 @@ pub(crate) enum Sub {
     Revisions(revisions::Revisions),
     Plan(plan::Plan),
     Sync(sync::Sync),
+    Reconcile(reconcile::Reconcile),
     Approvals(approvals::Approvals),
     Status(status::Status),
     History(history::History),

@@ -23,6 +23,7 @@ mod operators;
 mod pairs;
 mod plan;
 mod progress;
+mod reconcile;
 mod retry;
 mod revisions;
 mod rules;

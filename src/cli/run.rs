@@ -97,6 +97,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Sub::Revisions(command) => command.run(door).await,
         Sub::Plan(command) => command.run(door).await,
         Sub::Sync(command) => command.run(door).await,
+        Sub::Reconcile(command) => command.run(door).await,
         Sub::Approvals(command) => command.run(door).await,
         Sub::Status(command) => command.run(door).await,
         Sub::History(command) => command.run(door).await,

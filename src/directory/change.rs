@@ -26,6 +26,8 @@ pub enum Cause {
     Due,
     /// A refresh found other entitlements at the target than before.
     Catalogue,
+    /// A reconcile found the target otherwise than we left it.
+    Reconcile,
 }
 
 /// What one row of a source says about one user. An absent field is *unchanged*; `Some(None)` is *no value*.

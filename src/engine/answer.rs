@@ -12,8 +12,9 @@ use crate::connector::revision::{Bundle, Revision};
 use crate::digest::Digest;
 use crate::directory::user::User;
 use crate::engine::perform::SourceRead;
-use crate::id::{AppName, EventId, RevisionNumber, UserId};
+use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
+use crate::provision::drift::ReconcileReport;
 use crate::provision::edge::Edge;
 use crate::provision::entitlement::{CatalogueDiff, Entitlement};
 use crate::provision::entry::Entry;
@@ -46,6 +47,8 @@ pub enum Answer {
     Refreshed(Box<RefreshAnswer>),
     /// What an app can grant.
     Entitlements(EntitlementsAnswer),
+    /// What a reconcile found.
+    Reconciled(Box<ReconcileReport>),
     /// A revision was applied, or would be.
     Applied(ApplyAnswer),
     /// A revision's files.
@@ -68,6 +71,8 @@ pub enum Answer {
     Synced(Vec<SyncAnswer>),
     /// Pending events.
     Approvals(Vec<Event>),
+    /// A held batch.
+    Batch(BatchAnswer),
     /// What became of decisions, in words, one an event.
     Decided(Vec<DecisionAnswer>),
     /// Pairs.
@@ -116,6 +121,30 @@ pub struct UserAnswer {
     pub accounts: Vec<StatusRow>,
 }
 
+/// A held batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BatchAnswer {
+    /// Which.
+    pub batch: BatchId,
+    /// What is decided with it. For adoptions: accounts that are as the rules want them, or anything else than adoptions.
+    pub exact: Vec<Event>,
+    /// Adoptions of accounts with other values than the rules want; the finding says what becomes of those.
+    pub differing: Vec<Event>,
+    /// Adoptions that are blocked because several accounts match: not decided with the batch.
+    pub ambiguous: Vec<Event>,
+}
+
+/// What the last reconcile of an app found, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastReconcile {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Differences that somebody should look at.
+    pub drift: u64,
+    /// Why it is not the whole truth, in words.
+    pub incomplete: Option<String>,
+}
+
 /// One app.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AppAnswer {
@@ -129,6 +158,8 @@ pub struct AppAnswer {
     pub counts: Counts,
     /// The last completed cycle.
     pub last_cycle: Option<Timestamp>,
+    /// The last reconcile, if there was one.
+    pub reconciled: Option<LastReconcile>,
     /// What it taught us, in words.
     pub learned: Vec<String>,
     /// What an admin must know of the connector.

@@ -97,6 +97,13 @@ pub enum Command {
         /// Of this kind; all otherwise.
         kind: Option<String>,
     },
+    /// Compare an app with what we pushed and what the rules want. Sends only reads.
+    Reconcile {
+        /// Which.
+        app: AppName,
+        /// Show what the last one found instead.
+        last: bool,
+    },
     /// Stop sending to an app.
     AppPause {
         /// Which.
@@ -158,6 +165,11 @@ pub enum Command {
         app: Option<AppName>,
         /// At most this many.
         limit: usize,
+    },
+    /// One held batch: its events, and what else belongs to it.
+    BatchShow {
+        /// Which.
+        batch: BatchId,
     },
     /// Decide.
     Decide {
@@ -314,6 +326,7 @@ impl Command {
             | Self::RevisionShow { .. }
             | Self::Plan { .. }
             | Self::Approvals { .. }
+            | Self::BatchShow { .. }
             | Self::Status { .. }
             | Self::History { .. }
             | Self::EventShow { .. }
@@ -322,12 +335,13 @@ impl Command {
             | Self::StoreVerify => Permission::Read,
             Self::Retry { .. } => Permission::Retry,
             Self::Decide { .. } | Self::Rematch { .. } => Permission::Decide,
-            Self::Apply { dry_run: true, .. } => Permission::Read,
+            Self::Apply { dry_run: true, .. } | Self::Reconcile { last: true, .. } => Permission::Read,
             Self::Import { .. }
             | Self::ImportApply { .. }
             | Self::ImportDrop { .. }
             | Self::UserEdit { .. }
             | Self::Refresh { .. }
+            | Self::Reconcile { .. }
             | Self::AppPause { .. }
             | Self::AppResume { .. }
             | Self::Apply { .. }

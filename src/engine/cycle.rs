@@ -14,7 +14,8 @@ use crate::id::{BatchId, PlanId, UserId};
 use crate::provision::entitlement::Catalogue;
 use crate::provision::guard::admission::{self, Budget};
 use crate::provision::guard::finding::{Class, Finding, FindingKind};
-use crate::provision::plan::{Fold, PlanPage, PlanSummary};
+use crate::provision::operation::Kind;
+use crate::provision::plan::{Fold, PlanPage, PlanSummary, Verdict};
 use crate::store::act::Cursor;
 use crate::store::query::{PairRow, Urgency};
 
@@ -231,7 +232,7 @@ impl<'a> Cycle<'a> {
         let budget = self.engine.budget(&self.app, (self.evaluations, self.rule_errors)).await?;
         let held = self.held(&counts, &budget).await?;
         let rule_errors = admission::too_many_rule_errors(&budget);
-        let batches = self.batches(&held).await?;
+        let batches = self.batches(&held, counts.get(Kind::Link, Verdict::Pending) > 0).await?;
         let mut findings: Vec<Finding> = held.values().cloned().collect();
         findings.extend(rule_errors.clone());
         for (fault, users) in &self.entitlement_faults {
@@ -275,13 +276,19 @@ impl<'a> Cycle<'a> {
         Ok(held)
     }
 
-    async fn batches(&self, held: &BTreeMap<Class, Finding>) -> Result<BTreeMap<Class, BatchId>, EngineError> {
+    /// One batch for each held class, and one for all adoptions that wait.
+    async fn batches(
+        &self,
+        held: &BTreeMap<Class, Finding>,
+        adoptions: bool,
+    ) -> Result<BTreeMap<Class, BatchId>, EngineError> {
         let window = self.engine.parts.store.window(&self.app.spec.name, self.as_of).await?;
         let id = |class| {
             let open = window.batches.get(class).copied();
             open.unwrap_or_else(|| BatchId::mint(self.as_of, &*self.engine.parts.entropy))
         };
-        Ok(held.keys().map(|class| (class.clone(), id(class))).collect())
+        let adoptions = adoptions.then_some(&Class::Adoption);
+        Ok(held.keys().chain(adoptions).map(|class| (class.clone(), id(class))).collect())
     }
 
     async fn sweep_cause(&self) -> Result<Cause, EngineError> {

@@ -21,6 +21,8 @@ pub struct Lane {
     pub planning: tokio::sync::Mutex<()>,
     /// One refresh of the catalogue at a time.
     pub refreshing: tokio::sync::Mutex<()>,
+    /// One reconcile at a time.
+    pub reconciling: tokio::sync::Mutex<()>,
     /// One pusher at a time.
     pub pushing: tokio::sync::Mutex<()>,
     /// "Look again": carries nothing else.

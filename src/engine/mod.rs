@@ -1,7 +1,8 @@
 //! The engine: observe, plan, decide, push, record. Reads go to the store directly, writes through here.
 //!
 //! `plan/` is pure; `cycle` runs it page by page and files what admission let through; `push` sends; `perform/` holds the
-//! conversations with a target; `observe` looks before anything is created; `refresh` reads what can be granted;
+//! conversations with a target; `observe` looks before anything is created; `refresh` reads what can be granted; `reconcile/` looks whether the
+//! target is as we left it;
 //! `intake/` brings the directory in; `desk/` answers commands.
 
 pub mod active;
@@ -19,6 +20,7 @@ pub mod observe;
 pub mod perform;
 pub mod plan;
 pub mod push;
+pub mod reconcile;
 pub mod refresh;
 pub mod registrar;
 

@@ -202,7 +202,8 @@ fn index(header: &mut Header, fact: &Fact) {
         | Fact::Attempted { .. }
         | Fact::AppState { .. }
         | Fact::Store { .. }
-        | Fact::Catalogue { .. } => {}
+        | Fact::Catalogue { .. }
+        | Fact::Reconciled { .. } => {}
     }
 }
 

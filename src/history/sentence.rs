@@ -11,6 +11,7 @@ pub fn presence(presence: Presence) -> &'static str {
         Presence::None => "No account",
         Presence::Active => "Provisioned",
         Presence::Deactivated => "Deactivated",
+        Presence::DeactivatedThere => "Deactivated at the target",
         Presence::Deleted => "Deleted",
         Presence::Kept => "Kept",
         Presence::Unlinked => "Unlinked",
@@ -113,6 +114,8 @@ fn fact(fact: &Fact) -> String {
         Fact::Import { import, what, .. } => format!("import {import}: {what}"),
         Fact::UserEdited { what, .. } | Fact::AccountTouched { what, .. } | Fact::Operator { what, .. } => what.clone(),
         Fact::Revision { number, what, .. } => format!("{what} {number}"),
-        Fact::AppState { what } | Fact::Store { what } | Fact::Catalogue { what } => what.clone(),
+        Fact::AppState { what } | Fact::Store { what } | Fact::Catalogue { what } | Fact::Reconciled { what } => {
+            what.clone()
+        }
     }
 }

@@ -42,6 +42,8 @@ pub enum Presence {
     Lost,
     /// The outcome of an operation is not known yet.
     Unknown,
+    /// There, and deactivated by the target's own admin: activating it again is held.
+    DeactivatedThere,
 }
 
 /// What the last lookup of the pair at the target said (`design.md` section 6).
@@ -211,7 +213,19 @@ impl Account {
     pub fn is_ours(&self) -> bool {
         self.origin.is_some()
             && self.remote_id.is_some()
-            && matches!(self.presence, Presence::Active | Presence::Deactivated | Presence::Kept | Presence::Unknown)
+            && matches!(
+                self.presence,
+                Presence::Active
+                    | Presence::Deactivated
+                    | Presence::DeactivatedThere
+                    | Presence::Kept
+                    | Presence::Unknown
+            )
+    }
+
+    /// Whether it is there and inactive, whoever made it so.
+    pub fn is_inactive(&self) -> bool {
+        matches!(self.presence, Presence::Deactivated | Presence::DeactivatedThere)
     }
 
     /// The userName last pushed, if any.

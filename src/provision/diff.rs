@@ -79,7 +79,7 @@ pub fn draft(pair: Pair<'_>) -> Draft {
             Presence::Unknown if !pair.account.is_ours() => Draft::Skip(SkipReason::NotObserved {
                 why: "whether the last create took place is not known yet".to_owned(),
             }),
-            Presence::Deactivated => reactivate(pair, desired),
+            Presence::Deactivated | Presence::DeactivatedThere => reactivate(pair, desired),
             _ => change(pair, desired),
         },
     }
@@ -195,19 +195,19 @@ fn third_party(
             return Draft::Skip(SkipReason::Existing { remote_id: remote_id.to_owned() });
         }
         OnExisting::Hold => {
-            let detail = format!("account {remote_id}, found by {matched_on}{}", overwritten(pair, desired, values));
+            let detail = format!("account {remote_id}, found by {matched_on}");
             findings.push(Finding::new(FindingKind::ThirdPartyAccount, detail));
         }
         OnExisting::Adopt => {}
     }
+    if let Some(detail) = differing(pair, desired, values) {
+        findings.push(Finding::new(FindingKind::AdoptionDiffers, detail));
+    }
     Draft::Operation(Box::new(link(pair, desired, remote_id, values)), findings)
 }
 
-/// What the update that follows an adoption would overwrite, in words.
-fn overwritten(pair: Pair<'_>, desired: &Desired, values: &BTreeMap<String, Value>) -> String {
-    if pair.app.app.adopt_mode != AdoptMode::Overwrite {
-        return String::new();
-    }
+/// Which values of an account that would be adopted are not as the rules want them, and what becomes of them, in words.
+fn differing(pair: Pair<'_>, desired: &Desired, values: &BTreeMap<String, Value>) -> Option<String> {
     let differing: Vec<String> = sendable(pair, desired)
         .filter(|(path, wanted)| !wanted.deferred && !sent_once(pair, path, wanted))
         .filter_map(|(path, wanted)| {
@@ -215,7 +215,11 @@ fn overwritten(pair: Pair<'_>, desired: &Desired, values: &BTreeMap<String, Valu
             (!old.same(new)).then(|| format!("{path}: {old} → {new}"))
         })
         .collect();
-    if differing.is_empty() { String::new() } else { format!("; would overwrite {}", differing.join(", ")) }
+    let becomes = match pair.app.app.adopt_mode {
+        AdoptMode::Overwrite => "would be overwritten",
+        AdoptMode::Fill | AdoptMode::Observe => "would be left as they are",
+    };
+    (!differing.is_empty()).then(|| format!("{becomes}: {}", differing.join(", ")))
 }
 
 fn link(pair: Pair<'_>, desired: &Desired, remote_id: &str, values: &BTreeMap<String, Value>) -> Operation {
@@ -266,6 +270,9 @@ fn reactivate(pair: Pair<'_>, desired: &Desired) -> Draft {
     }
     let (mut changes, released, _) = compare(pair, desired);
     let mut findings = Vec::new();
+    if pair.account.presence == Presence::DeactivatedThere {
+        findings.push(Finding::new(FindingKind::DeactivatedByTarget, pair.account.note.clone()));
+    }
     if let Some(change) = changes.iter().find(|change| change.path == "externalId" && change.old.is_some()) {
         findings.push(Finding::new(FindingKind::ExternalIdChange, renaming(change)));
     }

@@ -145,4 +145,9 @@ pub enum Fact {
         /// The event that keeps the exchange with the target for all that were sent together.
         exchange: Option<EventId>,
     },
+    /// A reconcile ended, or what it found of one account was written into the ledger.
+    Reconciled {
+        /// In words, without values.
+        what: String,
+    },
 }

@@ -6,6 +6,7 @@ pub mod approval;
 pub mod backoff;
 pub mod desired;
 pub mod diff;
+pub mod drift;
 pub mod edge;
 pub mod entitlement;
 pub mod entry;

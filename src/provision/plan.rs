@@ -10,7 +10,7 @@ use crate::digest::{Digest, Hasher};
 use crate::directory::change::Cause;
 use crate::id::{AppName, BatchId, EventId, PlanId, UserId};
 use crate::provision::entitlement::EntitlementKey;
-use crate::provision::guard::finding::{Class, Finding};
+use crate::provision::guard::finding::{Class, Finding, FindingKind, Severity};
 use crate::provision::operation::{Kind, Operation};
 
 /// What admission decided about one operation.
@@ -40,6 +40,17 @@ pub struct Planned {
     pub cause: Cause,
     /// Over user revision, app digest, assignment and references: stored at the account with the event.
     pub basis: Digest,
+}
+
+impl Planned {
+    /// Whether it is decided with the other adoptions of its cycle: an account that is not ours, and no other reason to wait. One that
+    /// shows a privileged value is decided singly.
+    pub fn joins_the_adoptions(&self) -> bool {
+        let holds = |finding: &&Finding| finding.severity == Severity::Hold;
+        self.operation.kind == Kind::Link
+            && self.verdict == Verdict::Pending
+            && self.findings.iter().filter(holds).all(|finding| finding.kind == FindingKind::ThirdPartyAccount)
+    }
 }
 
 /// Why a pair has no operation.

@@ -105,6 +105,11 @@ impl Walk {
         }
     }
 
+    /// Whether an id was seen.
+    pub fn has(&self, id: &str) -> bool {
+        self.seen.contains(&short(id))
+    }
+
     /// How many were seen.
     pub fn len(&self) -> usize {
         self.seen.len()

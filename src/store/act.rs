@@ -17,6 +17,7 @@ use crate::id::{AppName, BatchId, EventId, ImportId, InstanceId, OperatorId, Rev
 use crate::page::Page;
 use crate::provision::account::{Account, Observation};
 use crate::provision::approval::Decision;
+use crate::provision::drift::{Correction, Memory, ReconcileReport};
 use crate::provision::edge::{Edge, EdgeChange, EdgeOutcome};
 use crate::provision::entitlement::{Catalogue, CatalogueDiff, Entitlement, EntitlementKey};
 use crate::provision::entry::{Entry, Fact};
@@ -325,8 +326,18 @@ pub trait Store: Send + Sync {
         complete_kinds: BTreeSet<String>,
         at: Timestamp,
     ) -> StoreResult<CatalogueDiff>;
-    /// Adds one entitlement that we created, or replaces it.
+    /// Adds one entitlement that we created, or replaces one, for example by one that is gone.
     async fn add_entitlement(&self, app: &AppName, entitlement: Entitlement) -> StoreResult<()>;
+
+    // --- reconciliation -----------------------------------------------------------------------------------------------
+
+    /// Writes into the ledger what a reconcile found, each pair by itself, and marks it to be planned with [`Cause::Reconcile`]. Pairs
+    /// that moved since they were compared, or whose operation is under way, are left alone. Returns the others.
+    async fn correct(&self, app: &AppName, corrections: Vec<Correction>, at: Timestamp) -> StoreResult<Vec<UserId>>;
+    /// Keeps what a reconcile found in place of what the one before did, with [`Fact::Reconciled`].
+    async fn put_report(&self, report: ReconcileReport, memory: Memory, at: Timestamp) -> StoreResult<()>;
+    /// What the last reconcile found, and what it remembers for the next; `None` = there was none.
+    async fn report(&self, app: &AppName) -> StoreResult<Option<(ReconcileReport, Memory)>>;
 
     // --- planning -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ use crate::directory::user::User;
 use crate::id::{AppName, BatchId, EventId, ImportId, OperatorId, RevisionNumber, SourceName, UserId};
 use crate::page::Page;
 use crate::provision::account::{Account, Observation};
+use crate::provision::drift::{Correction, Memory, ReconcileReport};
 use crate::provision::edge::{Edge, EdgeChange};
 use crate::provision::entitlement::{Catalogue, CatalogueDiff, Entitlement, EntitlementKey};
 use crate::provision::entry::{Entry, Fact};
@@ -24,7 +25,7 @@ use crate::store::act::{
 };
 use crate::store::acts::{
     admission, catalogue, check, decisions, directory, edge_outcomes, edge_pushing, edges, filing, identity, imports,
-    outcomes, planning, pushing, reads, remedies, revisions,
+    outcomes, planning, pushing, reads, reconcile, remedies, revisions,
 };
 use crate::store::backup;
 use crate::store::query::{AccountQuery, AppRecord, Counts, EventQuery, Import, Mark, PairRow, Preview, Window};
@@ -169,6 +170,17 @@ impl<B: Backend> Store for B {
     async fn add_entitlement(&self, app: &AppName, entitlement: Entitlement) -> StoreResult<()> {
         let app = app.clone();
         self.stored().write(move |tx| catalogue::add(tx, &app, &entitlement)).await
+    }
+    async fn correct(&self, app: &AppName, corrections: Vec<Correction>, at: Timestamp) -> StoreResult<Vec<UserId>> {
+        let app = app.clone();
+        self.stored().write(move |tx| reconcile::correct(tx, &app, &corrections, at)).await
+    }
+    async fn put_report(&self, report: ReconcileReport, memory: Memory, at: Timestamp) -> StoreResult<()> {
+        self.stored().write(move |tx| reconcile::put_report(tx, report, memory, at)).await
+    }
+    async fn report(&self, app: &AppName) -> StoreResult<Option<(ReconcileReport, Memory)>> {
+        let app = app.clone();
+        self.stored().read(move |rows| reconcile::report(rows, &app)).await
     }
     async fn dirty(&self, app: &AppName, limit: usize) -> StoreResult<Vec<Mark>> {
         let app = app.clone();

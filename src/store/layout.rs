@@ -35,6 +35,8 @@
 //! | `Q` | app, kind, id, phase (0 = add), user id | an edge that may be sent, and when |
 //! | `X` | app, sequence of the first intent | members of one entitlement whose request may be out |
 //! | `W` | app, hour | granted edges at the hour's first admission |
+//! | `A` | app, user id | values that are kept as they are at the target |
+//! | `P` | app, part | what the last reconcile found, and what it remembers for the next, in parts |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -342,6 +344,16 @@ pub(crate) fn running_chunk(app: &AppName, sequence: u64) -> Key {
 }
 pub(crate) fn window_edges(app: &AppName, hour: u64) -> Key {
     Key::new(b'W').name(app).number(hour)
+}
+/// Adopted values of an app, by user.
+pub(crate) fn all_adopted(app: &AppName) -> Key {
+    Key::new(b'A').name(app)
+}
+pub(crate) fn adopted(app: &AppName, user: UserId) -> Key {
+    all_adopted(app).id(user.as_bytes())
+}
+pub(crate) fn reconciled(app: &AppName) -> Key {
+    Key::new(b'P').name(app)
 }
 pub(crate) fn headers() -> Key {
     Key::new(b'H')

@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::connector::capability::{AppState, Learned};
 use crate::digest::Digest;
 use crate::directory::user::{Manager, User};
+use crate::directory::value::Value;
 use crate::id::{AppName, EventId, ImportId, OperatorId, SourceName, UserId};
 use crate::provision::account::{Account, Presence};
 use crate::provision::edge::{Edge, EdgeState};
@@ -64,6 +65,8 @@ pub struct PairRow {
     pub manager: Option<Manager>,
     /// The ledger's edges of the account.
     pub edges: Vec<Edge>,
+    /// Values that are kept as they are at the target, while the app's policy says so; `None` = kept empty.
+    pub adopted: BTreeMap<String, Option<Value>>,
     /// The open event of the pair, if any.
     pub open: Option<OpenRow>,
     /// Why the pair is dirty, if it is.

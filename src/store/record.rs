@@ -11,9 +11,11 @@ use crate::connector::revision::Revision;
 use crate::digest::Digest;
 use crate::directory::change::{Cause, StagedRow};
 use crate::directory::user::User;
+use crate::directory::value::Value;
 use crate::id::{BatchId, EventId, SourceName, UserId};
 use crate::provision::account::Account;
 use crate::provision::approval::Decision;
+use crate::provision::drift::{Memory, ReconcileReport};
 use crate::provision::edge::{Edge, EdgeChange};
 use crate::provision::entitlement::Entitlement;
 use crate::provision::event::{Event, Progress, Status};
@@ -83,6 +85,8 @@ rows! {
     PlanSummary = "a plan";
     Entitlement = "an entitlement";
     Refresh = "a refresh";
+    AdoptedValues = "adopted values";
+    Reconciled = "a reconcile";
 }
 
 /// The body of an earlier version to whose end empty values were added.
@@ -268,6 +272,17 @@ pub(crate) struct WindowCount {
 pub(crate) struct Refresh {
     pub(crate) at: Option<Timestamp>,
     pub(crate) changed: Option<Timestamp>,
+}
+
+/// Values of one account that are kept as they are at the target; `None` = kept empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AdoptedValues(pub(crate) BTreeMap<String, Option<Value>>);
+
+/// What the last reconcile of an app found, and what it remembers for the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Reconciled {
+    pub(crate) report: ReconcileReport,
+    pub(crate) memory: Memory,
 }
 
 /// Counters of one app as maps without zeros, so that recomputed ones compare equal.

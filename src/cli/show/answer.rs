@@ -1,7 +1,7 @@
 //! One answer as text, whatever it is.
 
 use crate::cli::show::style::Style;
-use crate::cli::show::{apps, directory, entitlements, events, plan};
+use crate::cli::show::{apps, directory, entitlements, events, plan, reconcile};
 use crate::engine::answer::{Answer, CheckLevel};
 use crate::provision::event::StatusKind;
 use crate::store::query::ImportState;
@@ -20,12 +20,14 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::Tested(tested) => apps::checks(style, &tested.checks),
         Answer::Refreshed(refreshed) => entitlements::refreshed(style, refreshed),
         Answer::Entitlements(answer) => entitlements::entitlements(style, answer),
+        Answer::Reconciled(report) => reconcile::reconciled(style, report),
         Answer::Applied(applied) => apps::applied(style, applied),
         Answer::Files { revision, bundle } => apps::files(style, revision, bundle),
         Answer::Revisions { revisions, active } => apps::revisions(style, revisions, *active),
         Answer::Plan(file) => plan::plan(style, file),
         Answer::Synced(synced) => apps::synced(style, synced),
         Answer::Approvals(pending) => events::approvals(style, pending),
+        Answer::Batch(batch) => events::batch(style, batch),
         Answer::Decided(decisions) => events::decided(style, decisions),
         Answer::Status(rows) => directory::status(style, rows),
         Answer::History { events, next } => events::history(style, events, *next),
@@ -58,6 +60,7 @@ pub(crate) fn needs_attention(answer: &Answer) -> bool {
             refreshed.sources.iter().any(|source| source.incomplete.is_some())
                 || refreshed.concerns.iter().any(|concern| !entitlements::is_granted(&concern.meaning))
         }
+        Answer::Reconciled(report) => report.drift() > 0 || report.trouble.is_some() || report.incomplete.is_some(),
         Answer::Doctor(checks) => bad(checks),
         Answer::Plan(plan) => plan.apps.iter().any(|app| app.trouble.is_some()),
         Answer::Synced(apps) => apps

@@ -80,6 +80,7 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
         ("rules", format!("rules/{}", app.rules)),
         ("schedule", schedule),
         ("last cycle", last),
+        ("last reconcile", reconciled(style, answer)),
         ("accounts", numbers(answer.counts.accounts.iter())),
         (
             "events",
@@ -99,6 +100,16 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
         }
     }
     out
+}
+
+fn reconciled(style: &Style, answer: &AppAnswer) -> String {
+    let Some(last) = &answer.reconciled else { return "none yet".to_owned() };
+    let found = match last.drift {
+        0 => "as we left it".to_owned(),
+        number => format!("{number} differences; `usher reconcile {} --last`", answer.name),
+    };
+    let whole = if last.incomplete.is_some() { ", not the whole truth" } else { "" };
+    format!("{}: {found}{whole}", time::both(style, last.at))
 }
 
 fn numbers<'a>(counts: impl Iterator<Item = (&'a Presence, &'a u64)>) -> String {

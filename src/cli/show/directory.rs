@@ -148,6 +148,7 @@ fn tint(row: &StatusRow) -> Tint {
         Presence::Conflict | Presence::Lost => Tint::Bad,
         Presence::Unknown => Tint::Warn,
         Presence::None | Presence::Deactivated | Presence::Deleted | Presence::Kept | Presence::Unlinked => Tint::Faint,
+        Presence::DeactivatedThere => Tint::Warn,
     }
 }
 

@@ -7,10 +7,11 @@ use crate::cli::show::plan::{brief_deeds, findings, reasons, remedies};
 use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
-use crate::engine::answer::{DecisionAnswer, EventAnswer};
+use crate::engine::answer::{BatchAnswer, DecisionAnswer, EventAnswer};
 use crate::id::EventId;
 use crate::provision::approval::{Decision, Ruling};
 use crate::provision::event::{Event, Status, StatusKind};
+use crate::provision::operation::Kind;
 use crate::provision::outcome::Failure;
 use crate::text::printable;
 
@@ -38,12 +39,48 @@ pub(crate) fn approvals(style: &Style, events: &[Event]) -> String {
     let batches: BTreeSet<_> = events.iter().filter_map(|event| event.batch).collect();
     for batch in batches {
         let members = events.iter().filter(|event| event.batch == Some(batch)).count();
-        let _ = writeln!(out, "Held batch {batch}: {members} of these; decided whole with --batch {batch}");
+        let _ = writeln!(
+            out,
+            "Held batch {batch}: {members} of these; decided whole with --batch {batch}, shown with `usher approvals show {batch}`"
+        );
     }
     let first = events[0].id;
     let _ = writeln!(
         out,
         "\nDecide with `usher approvals approve {first} --comment WHY` or `usher approvals reject {first} --comment WHY`."
+    );
+    out
+}
+
+/// A held batch: what is decided with it, and for adoptions what is not.
+pub(crate) fn batch(style: &Style, answer: &BatchAnswer) -> String {
+    let mut out = String::new();
+    let adoptions = answer.exact.iter().chain(&answer.differing).any(|event| event.operation.kind == Kind::Link);
+    let exact = if adoptions { "As the rules want them" } else { "Held together" };
+    let parts = [
+        (exact, &answer.exact),
+        ("With other values than the rules want", &answer.differing),
+        ("Several accounts match: blocked, not decided with the batch", &answer.ambiguous),
+    ];
+    for (title, events) in parts.iter().filter(|(_, events)| !events.is_empty()) {
+        let _ = writeln!(out, "{}", style.paint(Tint::Strong, &format!("{title} ({})", events.len())));
+        let mut grid = Grid::new(style, &["Event!", "User, account~", "Why"]);
+        for event in events.iter().take(style.rows_max) {
+            let operation = &event.operation;
+            let who = lines([operation.label.clone(), operation.user_name.clone()]);
+            grid.row([text(event.id.to_string()), who, lines(findings(&event.findings))]);
+        }
+        out.push_str(&grid.finish());
+        if events.len() > style.rows_max {
+            let _ = writeln!(out, "… and {} more (--json lists them)", events.len() - style.rows_max);
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(
+        out,
+        "Decide all {} with `usher approvals approve --batch {} --comment WHY`.",
+        answer.exact.len() + answer.differing.len(),
+        answer.batch
     );
     out
 }

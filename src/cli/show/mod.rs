@@ -6,6 +6,7 @@ pub(crate) mod directory;
 pub(crate) mod entitlements;
 pub(crate) mod events;
 pub(crate) mod plan;
+pub(crate) mod reconcile;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod time;

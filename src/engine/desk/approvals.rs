@@ -5,11 +5,13 @@ use crate::access::actor::Actor;
 use crate::access::operator::FourEyes;
 use crate::digest::Digest;
 use crate::directory::change::Cause;
-use crate::engine::answer::{Answer, DecisionAnswer};
+use crate::engine::answer::{Answer, BatchAnswer, DecisionAnswer};
 use crate::engine::context::{Engine, EngineError};
 use crate::id::{AppName, BatchId, EventId, OperatorId};
 use crate::provision::approval::{Decision, Ruling};
 use crate::provision::event::{Event, StatusKind};
+use crate::provision::guard::finding::FindingKind;
+use crate::provision::operation::Kind;
 use crate::store::act::Decide;
 use crate::store::query::EventQuery;
 
@@ -17,10 +19,47 @@ use crate::store::query::EventQuery;
 const DECIDED_MAX: usize = 100_000;
 /// Events of one act.
 const DECIDE_PAGE: usize = 500;
+/// Blocked adoptions that are shown beside a batch.
+const BLOCKED_SHOWN_MAX: usize = 200;
 
 impl Engine {
     pub(super) async fn approvals(&self, app: Option<AppName>, limit: usize) -> Result<Answer, EngineError> {
         Ok(Answer::Approvals(self.pending(app, limit).await?))
+    }
+
+    /// One held batch, adoptions sorted by what would become of the account's values.
+    pub(super) async fn batch_show(&self, batch: BatchId) -> Result<Answer, EngineError> {
+        let (mut members, mut ambiguous) = (Vec::new(), Vec::new());
+        for app in self.active().await?.names() {
+            let events = self.parts.store.batch(&app, batch).await?;
+            if events.iter().any(|event| event.operation.kind == Kind::Link) {
+                ambiguous.extend(self.ambiguous(app).await?);
+            }
+            members.extend(events);
+        }
+        if members.is_empty() {
+            return Err(EngineError::Invalid(format!(
+                "nothing is pending in {batch}; `usher approvals list` shows what waits"
+            )));
+        }
+        let differs = |event: &Event| event.findings.iter().any(|each| each.kind == FindingKind::AdoptionDiffers);
+        let (differing, exact) = members.into_iter().partition(differs);
+        Ok(Answer::Batch(BatchAnswer { batch, exact, differing, ambiguous }))
+    }
+
+    /// Blocked adoptions of an app that several accounts match and that nothing newer has taken the place of.
+    async fn ambiguous(&self, app: AppName) -> Result<Vec<Event>, EngineError> {
+        let (statuses, limit) = (vec![StatusKind::Refused], BLOCKED_SHOWN_MAX);
+        let query = EventQuery { app: Some(app.clone()), statuses, limit, ..EventQuery::default() };
+        let mut ambiguous = Vec::new();
+        for event in self.parts.store.events(query).await?.items {
+            let several = event.findings.iter().any(|finding| finding.kind == FindingKind::Ambiguous);
+            let pair = self.parts.store.pairs(&app, vec![event.user()]).await?;
+            if several && pair.first().is_some_and(|row| row.account.last_event == Some(event.id)) {
+                ambiguous.push(event);
+            }
+        }
+        Ok(ambiguous)
     }
 
     async fn pending(&self, app: Option<AppName>, limit: usize) -> Result<Vec<Event>, EngineError> {
@@ -144,7 +183,7 @@ impl Engine {
                 let revisions = self.parts.store.revisions().await?;
                 revisions.into_iter().find(|revision| revision.number == *number).map(|revision| revision.author)
             }
-            Cause::Cycle | Cause::Due | Cause::Catalogue => None,
+            Cause::Cycle | Cause::Due | Cause::Catalogue | Cause::Reconcile => None,
         };
         Ok(requester == Some(actor.operator))
     }

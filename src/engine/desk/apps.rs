@@ -35,6 +35,7 @@ impl Engine {
             state: record.state,
             counts: self.parts.store.counts(&app.spec.name).await?,
             last_cycle: record.last_cycle,
+            reconciled: self.in_short(&app.spec.name).await?,
             learned: learned_words(&record.learned),
             notes: app.spec.connector.notes.clone(),
         })

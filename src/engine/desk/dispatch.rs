@@ -27,6 +27,8 @@ impl Engine {
             Command::AppTest { app } => self.app_test(&app).await,
             Command::Refresh { app } => self.app_refresh(&app).await,
             Command::Entitlements { app, kind } => self.app_entitlements(&app, kind.as_deref()).await,
+            Command::Reconcile { app, last: true } => self.last_reconcile(&app).await,
+            Command::Reconcile { app, last: false } => self.app_reconcile(&app, watcher).await,
             Command::AppPause { app } => self.app_pause(actor, &app).await,
             Command::AppResume { app } => self.app_resume(actor, &app).await,
             Command::Apply { bundle, base, comment, dry_run } => {
@@ -39,6 +41,7 @@ impl Engine {
             Command::Plan { app, user, draft } => self.plan(app.as_ref(), user.as_ref(), draft, watcher).await,
             Command::Sync { app, plan, workspace } => self.sync(actor, app.as_ref(), plan, workspace, watcher).await,
             Command::Approvals { app, limit } => self.approvals(app, limit).await,
+            Command::BatchShow { batch } => self.batch_show(batch).await,
             Command::Decide { events, batches, all, app, approve, comment } => {
                 let chosen = self.choose(events, &batches, all, app).await?;
                 self.decide(actor, chosen, approve, comment).await

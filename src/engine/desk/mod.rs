@@ -9,6 +9,7 @@ pub mod imports;
 pub mod operators;
 pub mod pairs;
 pub mod plans;
+pub mod reconcile;
 pub mod revisions;
 pub mod status;
 pub mod users;

@@ -17,6 +17,7 @@ pub mod leave;
 mod leave_out;
 pub mod lesson;
 pub mod link;
+pub mod meaning;
 pub mod members;
 pub mod membership;
 pub mod observe;

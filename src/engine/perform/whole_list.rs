@@ -119,7 +119,8 @@ impl Listing {
     }
 }
 
-fn key(path: &str, value: &str) -> u64 {
+/// What an attribute and its value are indexed by: without case, except for externalId.
+pub fn key(path: &str, value: &str) -> u64 {
     let folded = if path == "externalId" { value.to_owned() } else { fold(value) };
     let digest = Hasher::new().text(path).text(&folded).finish().0;
     u64::from_le_bytes([digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7]])

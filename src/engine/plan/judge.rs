@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connector::app::{AppSpec, LeavingPolicy};
+use crate::connector::reconcile::Drift;
 use crate::digest::{Digest, Hasher};
 use crate::directory::assignment::Assignment;
 use crate::directory::change::Cause;
 use crate::directory::user::Standing;
 use crate::id::InstanceId;
-use crate::provision::account::{Presence, external_id};
+use crate::provision::account::external_id;
 use crate::provision::desired::Desired;
 use crate::provision::guard::finding::{Finding, FindingKind};
 use crate::provision::leaving::{Access, Leaving, highest_app_role};
@@ -88,7 +89,7 @@ fn basis(app: &AppSpec, catalogue: Option<Digest>, row: &PairRow) -> Digest {
 /// A deactivated account whose policy deletes it later is looked at in every cycle.
 fn waits_for_time(app: &AppSpec, row: &PairRow) -> bool {
     let leaving = &app.app.leaving;
-    row.account.presence == Presence::Deactivated
+    row.account.is_inactive()
         && (leaving.on_delete == LeavingPolicy::Delete || leaving.on_unassign == LeavingPolicy::Delete)
 }
 
@@ -125,9 +126,21 @@ impl Judged {
                     Ok(grants) => desired.grants = grants,
                     Err(fault) => self.entitlement_fault = Some(fault.to_string()),
                 }
+                self.keep_adopted(app, &mut desired);
                 self.desired = Some(desired);
             }
             Err(fault) => self.fail(&fault),
+        }
+    }
+
+    /// What a reconcile adopted stays as it is at the target for as long as the app's policy says *adopt*.
+    fn keep_adopted(&self, app: &AppSpec, desired: &mut Desired) {
+        for (path, value) in &self.row.adopted {
+            if app.app.reconcile.drift(path) == Drift::Adopt
+                && let Some(wanted) = desired.attributes.get_mut(path)
+            {
+                wanted.value.clone_from(value);
+            }
         }
     }
 

@@ -205,8 +205,7 @@ fn admit(
 /// Whether nothing is left to do for the pair once the operation succeeded; otherwise it is planned again. A reference that waits
 /// does not count: the basis changes when the manager's account arrives.
 fn settles(app: &AppSpec, operation: &Operation, judged: &Judged) -> bool {
-    let comes_back =
-        judged.row.account.presence == Presence::Deactivated && matches!(judged.access, Access::Entitled(_));
+    let comes_back = judged.row.account.is_inactive() && matches!(judged.access, Access::Entitled(_));
     match operation.kind {
         // Memberships are taken back before the account is active again.
         Kind::Update if comes_back => false,

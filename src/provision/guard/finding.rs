@@ -88,6 +88,10 @@ pub enum FindingKind {
     ProtectedGroup,
     /// An account's `groups` would be written.
     GroupsWritten,
+    /// The target's own admin deactivated the account, and it would be activated again.
+    DeactivatedByTarget,
+    /// The account that would be adopted has other values than the rules want.
+    AdoptionDiffers,
 }
 
 impl FindingKind {
@@ -106,6 +110,7 @@ impl FindingKind {
             | Self::RuleErrors
             | Self::ApprovalRequired
             | Self::ProtectedGroup
+            | Self::DeactivatedByTarget
             | Self::BlastRadius => Severity::Hold,
             Self::Ambiguous
             | Self::RenameImpossible
@@ -126,6 +131,7 @@ impl FindingKind {
             | Self::NotGrantable
             | Self::EntitlementGone
             | Self::MembershipsOff
+            | Self::AdoptionDiffers
             | Self::UnverifiedForm => Severity::Clear,
         }
     }
@@ -187,6 +193,8 @@ impl FindingKind {
             Self::UnverifiedForm => "the form of membership changes is unverified",
             Self::ProtectedGroup => "the group is protected",
             Self::GroupsWritten => "`groups` of an account would be written",
+            Self::DeactivatedByTarget => "somebody deactivated the account at the target",
+            Self::AdoptionDiffers => "the account has other values than the rules want",
         }
     }
 
@@ -225,9 +233,15 @@ impl FindingKind {
             Self::NotGrantable => "set the attribute in `account()`",
             Self::ProtectedGroup => "approve if this is meant, or reject and correct the rule",
             Self::GroupsWritten => "use `fn entitlements(user)` and `grant(\"group\", name)`",
+            Self::DeactivatedByTarget => "approve to activate it again, or reject to leave it as it is",
             Self::MembershipsOff => "set entitlements.memberships = true when they may be sent",
             Self::UnverifiedForm => "try one user first, and look at the target",
-            Self::Rehire | Self::Rename | Self::Deferred | Self::OutOfScope | Self::EntitlementGone => "nothing",
+            Self::Rehire
+            | Self::Rename
+            | Self::Deferred
+            | Self::OutOfScope
+            | Self::AdoptionDiffers
+            | Self::EntitlementGone => "nothing",
         }
     }
 }
@@ -280,6 +294,8 @@ pub enum Class {
     Leave,
     /// Edge removals.
     EdgeRemoval,
+    /// Adoptions: never counted, but decided together.
+    Adoption,
 }
 
 impl Class {
@@ -323,6 +339,7 @@ impl From<Class> for String {
             Class::Rename => "rename".to_owned(),
             Class::Leave => "leave".to_owned(),
             Class::EdgeRemoval => "edge_removal".to_owned(),
+            Class::Adoption => "adoption".to_owned(),
         }
     }
 }
@@ -340,8 +357,9 @@ impl TryFrom<String> for Class {
             "rename" => Ok(Self::Rename),
             "leave" => Ok(Self::Leave),
             "edge_removal" => Ok(Self::EdgeRemoval),
+            "adoption" => Ok(Self::Adoption),
             _ => Err(format!(
-                "`{word}` is no class; expected create, update:PATH, clear:PATH, rename, leave or edge_removal"
+                "`{word}` is no class; expected create, update:PATH, clear:PATH, rename, leave, edge_removal or adoption"
             )),
         }
     }
@@ -356,6 +374,7 @@ impl fmt::Display for Class {
             Self::Rename => f.write_str("renames"),
             Self::Leave => f.write_str("deactivations and deletes"),
             Self::EdgeRemoval => f.write_str("entitlement removals"),
+            Self::Adoption => f.write_str("adoptions"),
         }
     }
 }

@@ -62,6 +62,6 @@ pub(crate) fn add(tx: &mut Group<'_>, app: &AppName, entitlement: &Entitlement) 
         return Ok(());
     }
     let refresh = refresh(tx, app)?;
-    tx.put(layout::refresh(app), &Refresh { changed: Some(entitlement.since), ..refresh })?;
+    tx.put(layout::refresh(app), &Refresh { changed: Some(entitlement.gone.unwrap_or(entitlement.since)), ..refresh })?;
     tx.put(key, entitlement)
 }

@@ -113,6 +113,7 @@ impl Filing<'_> {
 
     fn event(&self, planned: &Planned, id: EventId, draft: &Draft) -> Event {
         let batch = match planned.verdict {
+            Verdict::Pending if planned.joins_the_adoptions() => self.summary.held.get(&Class::Adoption).copied(),
             Verdict::Pending => {
                 Class::of(&planned.operation).iter().find_map(|class| self.summary.held.get(class)).copied()
             }

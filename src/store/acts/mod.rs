@@ -19,5 +19,6 @@ pub(crate) mod outcomes;
 pub(crate) mod planning;
 pub(crate) mod pushing;
 pub(crate) mod reads;
+pub(crate) mod reconcile;
 pub(crate) mod remedies;
 pub(crate) mod revisions;

@@ -241,7 +241,7 @@ fn apply(account: &mut Account, life: &Life, done: Done, at: Timestamp) {
         }
         Kind::Update | Kind::Rename => {
             account.pushed = pushed;
-            if account.presence != Presence::Deactivated {
+            if !account.is_inactive() {
                 account.presence = Presence::Active;
             }
             if let Some(remote_id) = done.replaced {

@@ -12,7 +12,7 @@ use crate::store::act::StoreResult;
 use crate::store::acts::edges::Flying;
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Running};
-use crate::store::acts::{directory, edges, ledger};
+use crate::store::acts::{directory, edges, ledger, reconcile};
 use crate::store::group::Group;
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout::{self, Key};
@@ -43,7 +43,13 @@ pub(crate) fn dirty(rows: &dyn Rows, app: &AppName, limit: usize) -> StoreResult
     Ok(marks)
 }
 
-fn flies(rows: &dyn Rows, app: &AppName, user: UserId, (running, flying): (&Running, &Flying)) -> StoreResult<bool> {
+/// Whether a request of the pair may be out, or is being looked up.
+pub(crate) fn flies(
+    rows: &dyn Rows,
+    app: &AppName,
+    user: UserId,
+    (running, flying): (&Running, &Flying),
+) -> StoreResult<bool> {
     let Some(open) = ledger::find(rows, app, user)?.and_then(|account| account.open_event) else { return Ok(false) };
     if running.get(open).is_some() || flying.status(rows, app, (user, open))?.is_some() {
         return Ok(true);
@@ -86,7 +92,7 @@ impl<'a> Pairs<'a> {
             kind: life.event.operation.kind,
         });
         let manager = self.manager(&user)?;
-        Ok(PairRow { user, account, edges, manager, open, mark: None })
+        Ok(PairRow { user, account, edges, adopted: BTreeMap::new(), manager, open, mark: None })
     }
 
     /// Why pairs between two users are dirty: a scan of their marks, and nothing if the app has none.
@@ -140,7 +146,8 @@ pub(crate) fn pairs(rows: &dyn Rows, app: &AppName, users: &[UserId]) -> StoreRe
             let account = ledger::find(rows, app, *id)?;
             let mark = reader.marks(*id, *id)?.remove(id);
             let edges = edges::of(rows, app, *id)?;
-            pairs.push(PairRow { mark, ..reader.row(user, account, edges)? });
+            let adopted = reconcile::adopted(rows, app, *id)?;
+            pairs.push(PairRow { mark, adopted, ..reader.row(user, account, edges)? });
         }
     }
     Ok(pairs)
@@ -165,12 +172,14 @@ pub(crate) fn pairs_after(
     }
     let mut marks = reader.marks(first.id, last.id)?;
     let mut edges = edges::between(rows, app, (first.id, last.id))?;
+    let mut adopted = reconcile::adopted_between(rows, app, (first.id, last.id))?;
     users
         .into_iter()
         .map(|user| {
             let (account, mark) = (accounts.remove(&user.id), marks.remove(&user.id));
             let edges = edges.remove(&user.id).unwrap_or_default();
-            Ok(PairRow { mark, ..reader.row(user, account, edges)? })
+            let adopted = adopted.remove(&user.id).unwrap_or_default();
+            Ok(PairRow { mark, adopted, ..reader.row(user, account, edges)? })
         })
         .collect()
 }

@@ -141,7 +141,8 @@ fn not_in_flight(rows: &dyn Rows, app: &AppName, account: &Account) -> StoreResu
     }
 }
 
-fn supersede(tx: &mut Group<'_>, draft: &mut Draft, why: &str, at: Timestamp) -> StoreResult<()> {
+/// Ends the open event of a pair, of which nothing is under way.
+pub(crate) fn supersede(tx: &mut Group<'_>, draft: &mut Draft, why: &str, at: Timestamp) -> StoreResult<()> {
     let Some(open) = draft.account.open_event else { return Ok(()) };
     if let Some(mut life) = life::load(tx, open)? {
         if life.event.is_unsent() {

@@ -305,7 +305,7 @@ pub(crate) fn set(user: &mut User, name: &str, value: &str) {
 pub(crate) fn row(user: User) -> PairRow {
     let mut account = Account::new(app_name(), user.id);
     account.observation = Observation::Absent { at: AS_OF };
-    PairRow { user, account, edges: Vec::new(), manager: None, open: None, mark: None }
+    PairRow { user, account, edges: Vec::new(), adopted: BTreeMap::new(), manager: None, open: None, mark: None }
 }
 
 pub(crate) fn manager(of: u128, remote_id: Option<&str>) -> Manager {
