@@ -5,4 +5,5 @@ mod house;
 mod leave;
 mod members;
 mod refresh;
+mod reconcile;
 mod walk;
