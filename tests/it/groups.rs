@@ -12,9 +12,9 @@ const RULES: &str = "fn account(user) { #{ userName: user.email } }\n\
     fn entitlements(user) { [grant(\"group\", \"Crew\"), grant(\"group\", \"Pilots\")] }\n";
 
 /// `usher sandbox`, killed when the test is over.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    base_url: String,
+    pub(crate) base_url: String,
     client: reqwest::Client,
 }
 
@@ -26,7 +26,7 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn start(workspace: &Workspace, words: &str) -> Self {
+    pub(crate) fn start(workspace: &Workspace, words: &str) -> Self {
         // Every test installs it; the first one wins.
         let _ = rustls::crypto::ring::default_provider().install_default();
         workspace.write("secrets/app.token", TOKEN);
@@ -40,7 +40,7 @@ impl Process {
         Self { child, base_url, client: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
-    async fn send(&self, method: Method, path: &str, body: Json) -> Json {
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Json) -> Json {
         let request = self.client.request(method, format!("{}{path}", self.base_url)).bearer_auth(TOKEN);
         let request = request.header("Content-Type", "application/scim+json");
         let answer = request.body(body.to_string()).send().await.unwrap();

@@ -13,6 +13,7 @@ mod import;
 mod invariants;
 mod kill;
 mod plan;
+mod reconcile;
 mod rules;
 mod sandbox;
 mod scim;

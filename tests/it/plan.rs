@@ -246,7 +246,12 @@ fn what_an_adoption_would_overwrite_is_shown_before_it_is_approved() {
     set(&mut fry, "title", "Captain");
     let mut pair = row(fry);
     pair.account.observation = third_party(&[("userName", "u1@example.test".into()), ("title", "Chief".into())]);
-    assert!(world.operation(&pair).findings[0].detail.contains("title: Chief → Captain"));
+    let told = |planned: &usher::provision::Planned| {
+        let found = planned.findings.iter().find(|finding| finding.kind == FindingKind::AdoptionDiffers);
+        found.map(|finding| finding.detail.clone()).unwrap_or_default()
+    };
+    assert_eq!(told(&world.operation(&pair)), "would be overwritten: title: Chief → Captain");
+    assert_eq!(told(&World::new("").operation(&pair)), "would be left as they are: title: Chief → Captain");
 }
 
 #[test]

@@ -40,15 +40,16 @@ pub(crate) fn reconciled(style: &Style, report: &ReconcileReport) -> String {
 
 fn read(report: &ReconcileReport) -> String {
     let read = &report.read;
-    let mut parts = vec![format!("{} accounts on {} pages", read.listed, read.pages)];
+    let number = |number: u64, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+    let mut parts = vec![format!("{} on {}", number(read.listed, "account"), number(read.pages, "page"))];
     parts.push(format!("{} of ours compared", read.compared));
-    for (number, what) in [
-        (read.by_id, "accounts read by id"),
-        (read.groups, "reads of groups"),
-        (read.in_flight, "left out because something is under way for them"),
+    for (many, what) in [
+        (read.by_id, format!("{} by id", number(read.by_id, "read"))),
+        (read.groups, format!("{} of groups", number(read.groups, "read"))),
+        (read.in_flight, format!("{} left out: something is under way for them", read.in_flight)),
     ] {
-        if number > 0 {
-            parts.push(format!("{number} {what}"));
+        if many > 0 {
+            parts.push(what);
         }
     }
     parts.join(", ")

@@ -46,6 +46,8 @@ pub(super) struct House {
 /// What differs between tests.
 pub(super) struct Plan<'a> {
     pub(super) connector: &'a str,
+    /// What is different in the connector's file.
+    pub(super) quirks: &'a [(&'a str, &'a str)],
     pub(super) rules: &'a str,
     pub(super) app: &'a str,
     pub(super) seeds: Vec<serde_json::Value>,
@@ -56,6 +58,7 @@ impl Default for Plan<'_> {
     fn default() -> Self {
         Self {
             connector: "generic-scim2",
+            quirks: &[],
             rules: "fn account(user) { #{ userName: user.email, name: #{ givenName: user.given_name, familyName: user.family_name }, \
                     displayName: user.display_name, title: user.title } }",
             app: "[assign]\nroles = [\"staff\"]\n",
@@ -63,6 +66,13 @@ impl Default for Plan<'_> {
             four_eyes: FourEyes::Record,
         }
     }
+}
+
+fn quirky(text: &str, plan: &Plan<'_>) -> String {
+    plan.quirks.iter().fold(text.to_owned(), |text, (usual, quirk)| {
+        assert!(text.contains(usual), "the connector does not say `{usual}`");
+        text.replacen(usual, quirk, 1)
+    })
 }
 
 impl House {
@@ -73,7 +83,7 @@ impl House {
             .find(|(file, _)| file.trim_end_matches(".toml") == plan.connector)
             .unwrap()
             .1;
-        let connector = Connector::parse(&PathBuf::from("connector.toml"), text).unwrap();
+        let connector = Connector::parse(&PathBuf::from("connector.toml"), &quirky(text, &plan)).unwrap();
         let mut settings = Settings::new(clock.clone() as Arc<dyn Clock>);
         settings.token = Some(Secret::new(TOKEN));
         settings.seed = usher::sandbox::Seed::Accounts(plan.seeds.clone());
@@ -115,7 +125,9 @@ impl House {
     pub(super) fn bundle(&self, plan: &Plan<'_>) -> Bundle {
         let mut files = BTreeMap::new();
         for (file, text) in usher::connector::builtin() {
-            files.insert(format!("connectors/{file}"), text.to_owned());
+            let own = file.trim_end_matches(".toml") == plan.connector;
+            let text = if own { quirky(text, plan) } else { text.to_owned() };
+            files.insert(format!("connectors/{file}"), text);
         }
         let (top, tables) = match plan.app.find('[') {
             Some(at) => plan.app.split_at(at),

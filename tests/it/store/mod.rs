@@ -11,5 +11,6 @@ mod filing;
 mod imports;
 mod kill;
 mod pushing;
+mod reconcile;
 mod revisions;
 mod world;
