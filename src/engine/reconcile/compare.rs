@@ -35,7 +35,9 @@ pub(super) fn differences(cx: Context<'_>, account: &Account, resource: &Resourc
     let mut differences = Vec::new();
     for (path, pushed) in account.pushed.iter().filter(|(_, pushed)| !pushed.is_empty()) {
         let rule = connector.rule(path);
-        let theirs = rule.is_some_and(|rule| rule.read_only || rule.create_only) || path == "active";
+        // A password is never shown, and never told.
+        let apart = matches!(path.as_str(), "active" | "password");
+        let theirs = apart || rule.is_some_and(|rule| rule.read_only || rule.create_only);
         if theirs || (path == "externalId" && !cx.keeps_external_id()) {
             continue;
         }

@@ -247,15 +247,17 @@ impl Run<'_> {
             || pair.adopted.keys().any(|path| policy.drift(path) != Drift::Adopt)
             || (groups && (shown != ledger || pair.edges.iter().any(|edge| !edge.effective || edge.is_open())));
         if !suspect {
-            self.is_well(pair.user.id);
+            self.is_well(pair);
         }
         suspect
     }
 
-    fn is_well(&mut self, user: UserId) {
+    fn is_well(&mut self, pair: &PairRow) {
         self.tally.report.read.compared += 1;
-        self.memory.accounts.remove(&user);
-        self.memory.repaired.remove(&user);
+        self.memory.accounts.remove(&pair.user.id);
+        if is_settled(pair) {
+            self.memory.repaired.remove(&pair.user.id);
+        }
     }
 
     /// Whether the pair moves just now: it is compared the next time. A leaver's event finds out by itself what is there.
@@ -378,7 +380,7 @@ impl Run<'_> {
         self.tally.report.read.compared += 1;
         self.memory.accounts.remove(&user);
         let mut repaired = self.memory.repaired.remove(&user).unwrap_or_default();
-        repaired.retain(|path, _| compared.differing.contains(path));
+        repaired.retain(|path, _| compared.differing.contains(path) || !is_settled(row));
         if !repaired.is_empty() {
             self.memory.repaired.insert(user, repaired);
         }
@@ -480,6 +482,11 @@ impl Run<'_> {
         }
         self.tally.line(line);
     }
+}
+
+/// Whether nothing is left to be planned or sent for a pair: a repair that was begun has been carried out.
+fn is_settled(pair: &PairRow) -> bool {
+    pair.open.is_none() && pair.mark.is_none()
 }
 
 /// Whether the same read may go well the next moment.

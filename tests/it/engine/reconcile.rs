@@ -166,6 +166,7 @@ async fn a_value_that_does_not_stay_is_sent_again_once_and_then_reported() {
     let house = settled(&policy("default = \"repair\""), 2).await;
     house.set(0, "title", "Stubborn".into());
     assert_eq!(only(&house.reconcile().await).fate, Fate::Repaired);
+    assert_eq!(house.reconcile().await.drift(), 0, "what is still to be sent is no news");
     house.settle().await;
     house.set(0, "title", "Stubborn".into());
     let report = house.reconcile().await;
@@ -436,4 +437,20 @@ async fn an_open_update_is_planned_anew_when_its_account_was_corrected() {
     house.settle().await;
     assert_eq!(house.reconcile().await.drift(), 0);
     house.whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_is_neither_compared_nor_told() {
+    let rules = "fn account(user) { #{ userName: user.email, title: user.title, password: \"Correct-Horse-9\" } }";
+    let app = policy("default = \"repair\"");
+    let house = House::build(Plan { app: &app, rules, ..Plan::default() }).await;
+    house.import(&people(2), true).await.unwrap();
+    house.sync().await;
+    assert_eq!(house.accounts().len(), 2);
+    for account in house.sandbox.accounts() {
+        house.sandbox.tamper(&account.id, |body| drop(body.remove("password")));
+    }
+    let report = house.reconcile().await;
+    assert_eq!(report.drift(), 0, "{:#?}", report.lines);
+    assert!(!format!("{report:?}").contains("Correct-Horse-9"));
 }
