@@ -18,7 +18,7 @@ use crate::config::{Workspace, demo_files};
 use crate::connector::{Connector, builtin};
 use crate::entropy::{Entropy, SystemEntropy};
 use crate::id::EventId;
-use crate::sandbox::{BASE_PATH, Sandbox, Seed, Settings};
+use crate::sandbox::{BASE_PATH, Crowd, GroupSeed, Sandbox, Seed, Settings};
 use crate::secret::Secret;
 use crate::{config, rules};
 
@@ -49,8 +49,10 @@ impl Company {
     /// Makes the workspace in `root` and starts the targets.
     pub(super) async fn open(root: &Path) -> anyhow::Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let nulab = Target::start("nulab", "nulab-pass", nulab_accounts(), stopped.clone()).await?;
-        let nullplatform = Target::start("nullplatform", "nullplatform", nullplatform_accounts(), stopped).await?;
+        let none = Crowd::default();
+        let nulab = Target::start("nulab", "nulab-pass", (nulab_accounts(), none), stopped.clone()).await?;
+        let there = (nullplatform_accounts(), nullplatform_groups());
+        let nullplatform = Target::start("nullplatform", "nullplatform", there, stopped).await?;
         write_workspace(root, &nulab, &nullplatform)?;
         // No environment: a USHER_STORE that is set is about another workspace.
         let workspace = Workspace::open(root, &|_| None)?;
@@ -82,7 +84,7 @@ impl Target {
     async fn start(
         app: &'static str,
         connector: &str,
-        accounts: Vec<Json>,
+        (accounts, crowd): (Vec<Json>, Crowd),
         mut stop: watch::Receiver<bool>,
     ) -> anyhow::Result<Self> {
         let file = format!("{connector}.toml");
@@ -97,6 +99,7 @@ impl Target {
         let mut settings = Settings::new(Arc::new(SystemClock));
         settings.token = Some(token.clone());
         settings.seed = Seed::Accounts(accounts);
+        settings.crowd = crowd;
         let sandbox = Sandbox::new(connector, settings)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("could not listen on 127.0.0.1")?;
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr().context("could not tell the port")?);
@@ -165,4 +168,28 @@ fn nullplatform_accounts() -> Vec<Json> {
         account("caleb.thornquist@tanuki.example", "Caleb", "Thornquist"),
         account("deploys@tanuki.example", "Deploy", "Robot"),
     ]
+}
+
+/// The group that requires a role which no group gives: who is put into it gets half of what it takes.
+pub(super) const OWNERS: &str = "Owners";
+/// The group in which the deploy robot was before us.
+pub(super) const DEVELOPERS: &str = "Developers";
+/// The group of the Tokyo office.
+pub(super) const OFFICE: &str = "Office tokyo";
+
+/// Groups that nullplatform computes from roles; the robot is a developer.
+fn nullplatform_groups() -> Crowd {
+    let group = |name: &str, members: &[&str], gives: &str, requires: &[&str]| GroupSeed {
+        display_name: name.to_owned(),
+        members: members.iter().map(|&member| member.to_owned()).collect(),
+        gives: [gives.to_owned()].into(),
+        requires: requires.iter().map(|&role| role.to_owned()).collect(),
+        ..GroupSeed::default()
+    };
+    let groups = vec![
+        group(DEVELOPERS, &["deploys@tanuki.example"], "developer", &["developer"]),
+        group(OFFICE, &[], "tokyo", &["tokyo"]),
+        group(OWNERS, &[], "owner", &["owner", "admin"]),
+    ];
+    Crowd { groups, ..Crowd::default() }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use anyhow::bail;
 
-use crate::cli::demo::company::{Company, Target};
-use crate::cli::demo::walk::Seen;
+use crate::cli::demo::company::{Company, DEVELOPERS, OFFICE, OWNERS, Target};
+use crate::cli::demo::walk::{LEADS, RENAMED, ROBOT, Seen, TAKEN_OUT};
 use crate::cli::door::Door;
 use crate::cli::show::{Style, Tint};
 use crate::directory::user::Standing;
@@ -38,6 +38,7 @@ impl Expectations {
         found.third_parties(company, seen);
         found.moved_and_left(company);
         found.adoption(door, company).await?;
+        found.memberships(company);
         found.at_rest(door, seen).await?;
         Ok(found)
     }
@@ -89,6 +90,40 @@ impl Expectations {
             let gone = find(target, LEFT).is_some_and(|account| !account.active);
             self.expect(gone, format!("who left is deactivated in {}", target.app));
         }
+    }
+
+    fn memberships(&mut self, company: &Company) {
+        let sandbox = &company.nullplatform.sandbox;
+        let groups = sandbox.groups();
+        let who = |id: &String| sandbox.accounts().into_iter().find(|account| account.id == *id).map(|a| a.user_name);
+        let of = |name: &str, shown: bool| -> BTreeSet<String> {
+            let group = groups.iter().find(|group| group.display_name == name);
+            let ids = group.map(|group| if shown { &group.members } else { &group.assigned });
+            ids.into_iter().flatten().filter_map(who).collect()
+        };
+        let (developers, office) = (of(DEVELOPERS, true), of(OFFICE, true));
+        self.expect(
+            developers.len() > 10 && !developers.contains(LEFT) && !developers.contains(TAKEN_OUT),
+            format!(
+                "{} are in {DEVELOPERS}; who left is out, and whom nullplatform took out is not sent again",
+                developers.len()
+            ),
+        );
+        self.expect(office.contains(MOVED), "who moved to Tokyo is in the group of that office");
+        self.expect(
+            developers.contains(ROBOT) && office.contains(ROBOT),
+            "the robot that others put into groups is still there",
+        );
+        let (put, shown) = (of(OWNERS, false), of(OWNERS, true));
+        self.expect(
+            put.contains(LEADS) && shown.is_empty(),
+            format!(
+                "{} leads were put into {OWNERS}, where nullplatform shows nobody: sent once, not effective",
+                put.len()
+            ),
+        );
+        let name = find(&company.nullplatform, RENAMED).map(|account| account.body["displayName"].clone());
+        self.expect(name.is_some_and(|name| name == "Sora Asanuma"), "a name that was misspelt there is put right");
     }
 
     async fn adoption(&mut self, door: &Door, company: &Company) -> anyhow::Result<()> {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 
 use crate::cli::apply::{base, remember_base};
-use crate::cli::demo::company::{Company, Target};
+use crate::cli::demo::company::{Company, DEVELOPERS, OFFICE, Target};
 use crate::cli::door::{Door, say};
 use crate::cli::show::{Style, Tint, answer};
 use crate::engine::answer::Answer;
-use crate::engine::command::Command;
+use crate::engine::command::{Command, UserRef};
 use crate::id::{AppName, EventId};
 use crate::provision::event::Event;
 
@@ -20,9 +20,16 @@ const LEFT: &str = "Caleb Thornquist";
 /// Whose account is not ours: the demo's operator says no.
 const REJECTED: &str = "Willem Drentstra";
 
+/// Whom the target's admin takes out of a group, whose name that admin misspells, and what is put into a group.
+pub(super) const TAKEN_OUT: &str = "wanjiru.kamotho@tanuki.example";
+pub(super) const RENAMED: &str = "sora.asanuma@tanuki.example";
+pub(super) const ROBOT: &str = "deploys@tanuki.example";
+/// A lead: in a group that does not take effect.
+pub(super) const LEADS: &str = "aoba.kirishima@tanuki.example";
+
 /// What the walk saw, for the expectations.
 pub(super) struct Seen {
-    /// Third-party accounts before the first push, byte for byte, by app.
+    /// Third-party accounts before the first push, or as others left them after that, byte for byte, by app.
     pub(super) before: BTreeMap<&'static str, BTreeMap<String, Vec<u8>>>,
     /// Events that the demo's operator approved.
     pub(super) approved: Vec<EventId>,
@@ -39,11 +46,14 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     pub(super) async fn run(&self) -> anyhow::Result<Seen> {
-        let before = [&self.company.nulab, &self.company.nullplatform].map(third_party).into_iter().collect();
+        let mut before: BTreeMap<_, _> =
+            [&self.company.nulab, &self.company.nullplatform].map(third_party).into_iter().collect();
         self.heading("A company, and two apps with accounts that somebody else made")?;
         self.import("people.csv", true).await?;
         self.apply().await?;
         self.step("usher apps test nulab", Command::AppTest { app: AppName::new("nulab")? }).await?;
+        let refresh = Command::Refresh { app: AppName::new("nullplatform")? };
+        self.step("usher apps refresh nullplatform", refresh).await?;
         self.heading("What would happen? (reads only)")?;
         self.step("usher plan", Command::Plan { app: None, user: None, draft: None }).await?;
         self.heading("Make it so")?;
@@ -54,6 +64,11 @@ impl Walk<'_> {
         self.heading("One person moves, one leaves")?;
         self.import("changes.csv", false).await?;
         self.step("usher plan", Command::Plan { app: None, user: None, draft: None }).await?;
+        self.sync().await?;
+        self.heading("Somebody changes things in nullplatform by hand")?;
+        self.tamper()?;
+        before.extend([third_party(&self.company.nullplatform)]);
+        self.reconcile().await?;
         self.sync().await?;
         self.heading("Where everybody stands, and what happened")?;
         self.look_around().await?;
@@ -134,10 +149,35 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// What an admin of the target does without us: one of ours out of a group, another one's name changed, a robot into a group.
+    fn tamper(&self) -> anyhow::Result<()> {
+        let sandbox = &self.company.nullplatform.sandbox;
+        let account = |name: &str| sandbox.accounts().into_iter().find(|account| account.user_name == name);
+        let group = |name: &str| sandbox.groups().into_iter().find(|group| group.display_name == name);
+        let (Some(out), Some(renamed), Some(robot)) = (account(TAKEN_OUT), account(RENAMED), account(ROBOT)) else {
+            bail!("somebody is not in nullplatform")
+        };
+        let (Some(developers), Some(office)) = (group(DEVELOPERS), group(OFFICE)) else { bail!("a group is gone") };
+        sandbox.take_out_of_group(&developers.id, &out.id);
+        sandbox.tamper(&renamed.id, |body| drop(body.insert("displayName".to_owned(), "Soraaa".into())));
+        sandbox.put_into_group(&office.id, &robot.id);
+        say(
+            "\nAn admin of nullplatform takes Wanjiru out of Developers, misspells Sora, and puts the deploy robot into Office tokyo.\n",
+        )
+    }
+
+    async fn reconcile(&self) -> anyhow::Result<()> {
+        let command = Command::Reconcile { app: AppName::new("nullplatform")?, last: false };
+        self.step("usher reconcile nullplatform", command).await?;
+        Ok(())
+    }
+
     async fn look_around(&self) -> anyhow::Result<()> {
         self.step("usher apps list", Command::Apps).await?;
         self.step("usher approvals list", Command::Approvals { app: None, limit: 100 }).await?;
         self.step("usher status --limit 12", Command::Status { user: None, app: None, limit: 12 }).await?;
+        let user = UserRef(LEADS.to_owned());
+        self.step(&format!("usher users show {LEADS}"), Command::UserShow { user }).await?;
         let history = Command::History {
             user: None,
             app: None,
