@@ -1,5 +1,6 @@
 //! Planet Express as a workspace, and `usher` driven as its admin would: the real binary, one process a command.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -275,6 +276,16 @@ impl Company {
         let rows = self.usher(&["status", "--user", uid]);
         assert_eq!(rows.as_array().unwrap().len(), 1, "{rows:#}");
         rows[0]["shown"].as_str().unwrap().to_owned()
+    }
+
+    /// The ids at the server of all accounts of ours, by userName, as the ledger has them.
+    #[track_caller]
+    pub(crate) fn remote_ids(&self) -> BTreeMap<String, String> {
+        let rows = self.usher(&["status", "--app", "peer", "--limit", "10000"]);
+        let text = |value: &Json| value.as_str().map(str::to_owned);
+        let account =
+            |row: &Json| Some((text(&row["account"]["pushed"]["userName"])?, text(&row["account"]["remote_id"])?));
+        rows.as_array().unwrap().iter().filter_map(account).collect()
     }
 
     /// The account's id at the server, as the ledger has it.

@@ -33,10 +33,10 @@ impl Run {
 
     /// What a group shows as the members that are ours.
     async fn members(&self) -> BTreeSet<String> {
-        let mut members = BTreeSet::new();
+        let (mut members, ids) = (BTreeSet::new(), self.company.remote_ids());
         for number in self.town.people.keys() {
-            let id = self.company.remote_id(&number.to_string());
-            members.insert(self.company.peer.member(&id, &Person::user_name(*number)));
+            let name = Person::user_name(*number);
+            members.insert(self.company.peer.member(&ids[&name], &name));
         }
         members
     }
@@ -54,10 +54,10 @@ impl Run {
     /// Group → userNames of the town's people who are in it at the server, `beside` (group, userName) left out.
     async fn shown(&self, beside: &BTreeSet<(String, String)>) -> BTreeMap<String, BTreeSet<String>> {
         let peer = &self.company.peer;
-        let mut people = BTreeMap::new();
+        let (mut people, ids) = (BTreeMap::new(), self.company.remote_ids());
         for number in self.town.people.keys() {
-            let (id, name) = (self.company.remote_id(&number.to_string()), Person::user_name(*number));
-            people.insert(peer.member(&id, &name), name);
+            let name = Person::user_name(*number);
+            people.insert(peer.member(&ids[&name], &name), name);
         }
         let mut shown = BTreeMap::new();
         for (name, id) in &self.third.groups {
@@ -187,8 +187,9 @@ async fn the_town_lives(peer: Peer) {
     let now = run.town.edges();
     run.chunks_are_few(&writes, &BTreeMap::new(), &more(&was, &now));
     run.edges_are_right(&beside).await;
+    let ids = run.company.remote_ids();
     for number in &run.town.left {
-        let account = run.company.peer.get(&format!("/Users/{}", run.company.remote_id(&number.to_string()))).await;
+        let account = run.company.peer.get(&format!("/Users/{}", ids[&Person::user_name(*number)])).await;
         assert_eq!(account["active"], false, "{number}");
     }
 
@@ -205,11 +206,12 @@ async fn the_town_lives(peer: Peer) {
     run.company.usher(&["reconcile", "peer"]);
     run.company.sync_is_quiet();
     run.edges_are_right(&beside).await;
+    let person = Person::user_name(0);
+    let zero = run.company.peer.member(&run.company.remote_id("0"), &person);
+    let names = run.names();
     let theirs = |group: &str, member: &str| {
-        let name = run.names()[group];
-        let person = Person::user_name(0);
-        let his = member == run.company.peer.member(&run.company.remote_id("0"), &person);
-        ours.contains(member) && !(his && beside.contains(&(name.to_owned(), person)))
+        let put_by_others = member == zero && beside.contains(&(names[group].to_owned(), person.clone()));
+        ours.contains(member) && !put_by_others
     };
     let now = run.third.picture(&run.company.peer, theirs).await;
     let touched: BTreeSet<&String> = before.keys().filter(|path| before[*path] != now[*path]).collect();
