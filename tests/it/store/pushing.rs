@@ -20,6 +20,7 @@ contract! {
     leavers_are_claimed_first_then_the_oldest;
     an_event_begins_once_and_only_in_its_generation;
     a_create_brings_an_account;
+    an_account_has_one_owner_whatever_the_target_answers;
     a_link_takes_what_was_found;
     a_link_hands_an_account_over;
     a_rename_that_replaces_keeps_the_old_account;
@@ -90,6 +91,23 @@ async fn a_create_brings_an_account(store: &dyn Store) {
         (counts.accounts[&Presence::Active], counts.events.clone()),
         (1, BTreeMap::from([(StatusKind::Succeeded, 1)]))
     );
+}
+
+async fn an_account_has_one_owner_whatever_the_target_answers(store: &dyn Store) {
+    people(store, 3).await;
+    provisioned(store, 5, 1).await;
+    let second = file_one(store, 6, Kind::Create, 2, Verdict::Queued).await;
+    let third = file_one(store, 6, Kind::Create, 3, Verdict::Queued).await;
+    store.begin(vec![second, third], at(7)).await.unwrap();
+    // Both are answered with the same new account, in one act: the second does not get it.
+    store.finish(vec![finished(third, done("r3")), finished(second, done("r3"))], at(8)).await.unwrap();
+    assert_eq!(store.event(second).await.unwrap().unwrap().status.kind(), StatusKind::Failed);
+    assert_eq!(store.event(third).await.unwrap().unwrap().status.kind(), StatusKind::Succeeded);
+    let refused = pair(store, 2).await.account;
+    assert_eq!((refused.presence, refused.origin, refused.remote_id), (Presence::Conflict, None, None));
+    assert!(refused.note.contains("r3"), "{}", refused.note);
+    let kept = store.owners_by_remote_id(&app(), vec!["r1".into(), "r3".into()]).await.unwrap();
+    assert_eq!(kept, [Some(user(1)), Some(user(3))]);
 }
 
 fn linked(remote_id: &str, found_active: bool) -> Outcome {
