@@ -18,7 +18,8 @@ use usher::provision::event::StatusKind;
 
 const USERS: usize = 10_000;
 const ROUNDS: usize = 5;
-const CONCURRENCY: usize = 64;
+/// Requests in flight, of the bare loop and of Usher alike: one after the other, what an app has unless it says otherwise, many.
+const CONCURRENCIES: [usize; 3] = [1, 4, 64];
 
 fn main() {
     drop(rustls::crypto::ring::default_provider().install_default());
@@ -57,20 +58,23 @@ impl Drop for TargetProcess {
 }
 
 async fn compare() {
-    println!("round   bare loop   usher   ratio   (requests a second; {USERS} users, {CONCURRENCY} in flight)");
-    let mut ratios = Vec::new();
-    for round in 1..=ROUNDS {
-        let bare = bare().await;
-        let usher = pushed().await;
-        println!("{round:>5}   {bare:>9.0}   {usher:>5.0}   {:>5.2}", usher / bare);
-        ratios.push(usher / bare);
+    println!("in flight   round   bare loop   usher   ratio   (requests a second; {USERS} users)");
+    for concurrency in CONCURRENCIES {
+        let mut ratios = Vec::new();
+        for round in 1..=ROUNDS {
+            let bare = bare(concurrency).await;
+            let usher = pushed(concurrency).await;
+            println!("{concurrency:>9}   {round:>5}   {bare:>9.0}   {usher:>5.0}   {:>5.2}", usher / bare);
+            ratios.push(usher / bare);
+        }
+        ratios.sort_by(f64::total_cmp);
+        let (least, median, most) = (ratios[0], ratios[ROUNDS / 2], ratios[ROUNDS - 1]);
+        println!("{concurrency:>9}           median ratio {median:.2} (from {least:.2} to {most:.2})");
     }
-    ratios.sort_by(f64::total_cmp);
-    println!("median ratio {:.2} (from {:.2} to {:.2})", ratios[ROUNDS / 2], ratios[0], ratios[ROUNDS - 1]);
 }
 
 /// The ceiling: the same bodies by reqwest alone, nothing kept.
-async fn bare() -> f64 {
+async fn bare(concurrency: usize) -> f64 {
     let target = TargetProcess::start();
     let url: Arc<str> = format!("{}/Users", target.1).into();
     let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).http1_only().build().unwrap();
@@ -78,7 +82,7 @@ async fn bare() -> f64 {
     let next = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let start = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..CONCURRENCY {
+    for _ in 0..concurrency {
         let (client, url, bodies, next) = (client.clone(), Arc::clone(&url), Arc::clone(&bodies), Arc::clone(&next));
         workers.spawn(async move {
             loop {
@@ -114,10 +118,10 @@ fn body(n: usize) -> Vec<u8> {
 }
 
 /// A sync of 10,000 new users: looking, rules, guards, filing, pushing, recording, all on disk.
-async fn pushed() -> f64 {
+async fn pushed(concurrency: usize) -> f64 {
     let target = TargetProcess::start();
     let dir = tempfile::tempdir().unwrap();
-    let house = House::build(dir.path(), &target.1, CONCURRENCY).await;
+    let house = House::build(dir.path(), &target.1, concurrency).await;
     house.import(dir.path(), USERS).await;
     let start = Instant::now();
     let answer = house.ask(Command::Sync { app: None, plan: None, workspace: None }).await;
