@@ -99,6 +99,27 @@ impl Rules {
         Ok(Evaluated { in_scope: true, desired: Some(Desired { attributes, grants }), entitlements })
     }
 
+    /// Why the script's `is_protected` says that nothing may happen to the user's account without an approver; `None` = it does not, or
+    /// there is no such function. It returns true, false, `()` or a reason; a function that fails protects.
+    pub fn protected(&self, subject: &Subject<'_>) -> Option<String> {
+        let function = self.protected.as_ref()?;
+        let person = Person::build(subject, self.uses);
+        let result = match self.call(function, &person, DEADLINE) {
+            Err(RuleError::Fuse(_)) => self.call(function, &person, PATIENT_DEADLINE),
+            other => other,
+        };
+        match result {
+            Err(error) => Some(format!("the rule failed: {}", error.into_fault())),
+            Ok(value) if value.is_unit() => None,
+            Ok(value) => match (value.as_bool(), value.as_immutable_string_ref()) {
+                (Ok(true), _) => Some("fn is_protected".to_owned()),
+                (Ok(false), _) => None,
+                (_, Ok(reason)) => Some(reason.to_string()).filter(|reason| !reason.is_empty()),
+                _ => Some(format!("`is_protected` returned {}, not true, false or a reason", shape::name_of(&value))),
+            },
+        }
+    }
+
     fn in_scope(&self, person: &Person, allowed: Duration) -> Result<bool, RuleError> {
         let Some(function) = &self.in_scope else { return Ok(true) };
         let result = self.call(function, person, allowed)?;

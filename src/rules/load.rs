@@ -21,6 +21,7 @@ pub struct Rules {
     pub(super) in_scope: Option<Function>,
     pub(super) account: Account,
     pub(super) entitlements: Option<Function>,
+    pub(super) protected: Option<Function>,
     pub(super) conditions: Vec<Condition>,
     pub(super) condition_uses: Uses,
 }
@@ -133,6 +134,7 @@ fn build(file: &str, source: &str, roles: &[RoleDefinition]) -> Result<Rules, Ru
     let script = Program::new(script);
     let in_scope = function(file, &script, "in_scope")?;
     let entitlements = function(file, &script, "entitlements")?;
+    let protected = function(file, &script, "is_protected")?;
     let account = match function(file, &script, "account")? {
         Some(function) => account(file, &script, function)?,
         None => return Err(RuleFault::at(file, Position::NONE, missing_account(script.ast()))),
@@ -140,7 +142,7 @@ fn build(file: &str, source: &str, roles: &[RoleDefinition]) -> Result<Rules, Ru
     let mut condition_uses = Uses::default();
     let conditions =
         roles.iter().map(|role| condition(role, &mut condition_uses)).collect::<Result<Vec<_>, RuleFault>>()?;
-    Ok(Rules { file: file.to_owned(), uses, in_scope, account, entitlements, conditions, condition_uses })
+    Ok(Rules { file: file.to_owned(), uses, in_scope, account, entitlements, protected, conditions, condition_uses })
 }
 
 fn parse(
