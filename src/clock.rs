@@ -192,6 +192,11 @@ impl ManualClock {
         Self(AtomicI64::new(at.0))
     }
 
+    /// Sets the clock, also back.
+    pub fn set(&self, at: Timestamp) {
+        self.0.store(at.0, Ordering::SeqCst);
+    }
+
     /// Moves the clock by `span`.
     pub fn advance(&self, span: Span) {
         self.0.fetch_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);

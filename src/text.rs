@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use unicode_normalization::UnicodeNormalization;
 
 /// A mistake in a file somebody wrote: where it is and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +40,17 @@ impl FileError {
         let (line, column) = position(source, offset);
         Self { file: file.to_owned(), line, column, reason: reason.into() }
     }
+}
+
+/// A name as names are compared: compatible forms are one (NFKC), and so are upper and lower case. For finding collisions, never for
+/// authority.
+pub fn folded(name: &str) -> String {
+    if name.is_ascii() {
+        return name.to_ascii_lowercase();
+    }
+    // Upper case first: `ß` and `SS`, `ς` and `σ` come out alike.
+    let plain: String = name.nfkc().flat_map(char::to_uppercase).collect();
+    plain.chars().flat_map(char::to_lowercase).nfkc().collect()
 }
 
 /// Line and column (both from 1, columns in characters) of a byte offset.

@@ -31,6 +31,9 @@ pub struct Connector {
     /// Values that mean *privileged*, as `attribute:VALUE` (also `group:NAME`).
     #[serde(default)]
     pub privileged: Vec<String>,
+    /// The target's roles from least to most, for apps that do not list them: a step down is held.
+    #[serde(default)]
+    pub app_role_order: Vec<String>,
     /// How requests look.
     #[serde(default)]
     pub http: Http,

@@ -19,6 +19,7 @@ use crate::provision::edge::Edge;
 use crate::provision::entitlement::{CatalogueDiff, Entitlement};
 use crate::provision::entry::Entry;
 use crate::provision::event::{Event, StatusKind};
+use crate::provision::guard::finding::Finding;
 use crate::provision::plan::{PlanSummary, Planned, Skipped};
 use crate::store::act::{Head, Verified};
 use crate::store::query::{Counts, Import};
@@ -160,6 +161,8 @@ pub struct AppAnswer {
     pub last_cycle: Option<Timestamp>,
     /// The last reconcile, if there was one.
     pub reconciled: Option<LastReconcile>,
+    /// What several users have in common, since the last completed cycle began: the same refusal, for example.
+    pub findings: Vec<Finding>,
     /// What it taught us, in words.
     pub learned: Vec<String>,
     /// What an admin must know of the connector.
@@ -311,6 +314,8 @@ pub struct SyncAnswer {
     pub requests: u64,
     /// Requests that write.
     pub writes: u64,
+    /// What several users have in common: the same refusal, for example.
+    pub findings: Vec<Finding>,
     /// What went wrong, in words.
     pub trouble: Option<String>,
 }

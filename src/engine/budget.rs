@@ -19,16 +19,20 @@ impl Engine {
         let as_of = self.parts.clock.now();
         let name = &app.spec.name;
         let record = self.parts.store.app(name).await?;
-        let (window, base) = self.base(name, as_of).await?;
-        let mut everywhere = (0, 0);
-        for other in self.active().await?.names() {
+        let (mut window, base) = self.base(name, as_of).await?;
+        // One plan of an app is filed at a time: what an earlier one has left, it never came to file.
+        for (class, left) in &window.reserved {
+            window.used.entry(class.clone()).and_modify(|used| *used -= (*used).min(*left));
+        }
+        let mut everywhere = (window.used.get(&Class::Leave).copied().unwrap_or(0), base);
+        for other in self.active().await?.names().into_iter().filter(|other| other != name) {
             let (window, base) = self.base(&other, as_of).await?;
             everywhere.0 += window.used.get(&Class::Leave).copied().unwrap_or(0);
             everywhere.1 += base;
         }
         let edges = &self.parts.store.counts(name).await?.edges;
         let of = |state| edges.get(&state).copied().unwrap_or(0);
-        let removed = window.used.get(&Class::EdgeRemoval).copied().unwrap_or(0);
+        let removed = window.sent.get(&Class::EdgeRemoval).copied().unwrap_or(0);
         let edges = window.edges_at_start.max(of(EdgeState::Granted) + removed);
         Ok(Budget { used: window.used, base, edges, first_cycle: !record.first_cycle_done, everywhere, rule_errors })
     }
@@ -38,7 +42,7 @@ impl Engine {
         let window = self.parts.store.window(app, as_of).await?;
         let counts = self.parts.store.counts(app).await?;
         let active = counts.accounts.get(&Presence::Active).copied().unwrap_or(0);
-        let left = window.used.get(&Class::Leave).copied().unwrap_or(0);
+        let left = window.sent.get(&Class::Leave).copied().unwrap_or(0);
         let base = window.base_at_start.max(active + left);
         Ok((window, base))
     }

@@ -74,6 +74,8 @@ pub struct Engine {
     pub(crate) lanes: Lanes,
     /// Imports are applied one after the other.
     pub(crate) intake: tokio::sync::Mutex<()>,
+    /// Plans are admitted one after the other: the blast radius over all apps is judged by what others have reserved.
+    pub(crate) admission: tokio::sync::Mutex<()>,
     active: RwLock<Arc<Active>>,
     stopping: AtomicBool,
 }
@@ -99,6 +101,7 @@ impl Engine {
             instance: identity.instance,
             lanes: Lanes::default(),
             intake: tokio::sync::Mutex::new(()),
+            admission: tokio::sync::Mutex::new(()),
             active: RwLock::default(),
             stopping: AtomicBool::new(false),
         });

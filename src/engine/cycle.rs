@@ -9,7 +9,8 @@ use crate::engine::active::ActiveApp;
 use crate::engine::answer::{AppPlan, Progress};
 use crate::engine::context::{Engine, EngineError, Watcher};
 use crate::engine::observe::Observer;
-use crate::engine::plan::{Judged, PageInput, judge, plan_page};
+use crate::engine::plan::{Judged, PageInput, contest, judge, plan_page};
+use crate::engine::sources::Sources;
 use crate::id::{BatchId, PlanId, UserId};
 use crate::provision::entitlement::Catalogue;
 use crate::provision::guard::admission::{self, Budget};
@@ -60,6 +61,10 @@ pub struct Cycle<'a> {
     catalogue: Arc<Catalogue>,
     /// Pairs that could not be looked up at the target, and why the first one could not.
     unseen: (u64, String),
+    /// Held from the judgement to the admission: plans are admitted one after the other.
+    admitting: Option<tokio::sync::MutexGuard<'a, ()>>,
+    /// What the imports behind these pairs shrank, and what is parked.
+    sources: Arc<Sources>,
 }
 
 /// What the first pass found.
@@ -97,6 +102,7 @@ impl<'a> Cycle<'a> {
         }
         let observer = Observer::begin(engine, Arc::clone(&app)).await?;
         let catalogue = Arc::new(engine.parts.store.catalogue(&app.spec.name).await?);
+        let sources = Arc::new(Sources::read(&*engine.parts.store).await?);
         Ok(Self {
             engine,
             scope,
@@ -111,6 +117,8 @@ impl<'a> Cycle<'a> {
             ungranted: BTreeMap::new(),
             catalogue,
             unseen: (0, String::new()),
+            admitting: None,
+            sources,
         })
     }
 
@@ -141,10 +149,12 @@ impl<'a> Cycle<'a> {
         }
         let owners = self.observer.owners(&seen.judged).await?;
         let (app, as_of, catalogue) = (Arc::clone(&self.app), self.as_of, Arc::clone(&self.catalogue));
+        let sources = Arc::clone(&self.sources);
         let planned = side_by_side(seen.judged, move |judged| {
             let (connector, unseen) = (app.connector, &seen.unseen);
             let (pairs, catalogue) = (&judged[..], &*catalogue);
-            let input = PageInput { as_of, app: &app.spec, connector, pairs, catalogue, owners: &owners, unseen };
+            let (app, owners, shrunk) = (&app.spec, &owners, &sources.shrunk);
+            let input = PageInput { as_of, app, connector, pairs, catalogue, owners, unseen, shrunk };
             vec![plan_page(&input)]
         });
         let mut page = PlanPage::merge(planned.await?);
@@ -228,7 +238,11 @@ impl<'a> Cycle<'a> {
             let step = format!("planning {}", self.app.spec.name);
             self.watcher.progress(Progress { step, done: fold.counts.pairs, total: 0 });
         }
+        self.contest(&mut fold, &mut pages, &mut shown);
         let (counts, digest) = fold.finish();
+        if !self.notes_absences {
+            self.admitting = Some(self.engine.admission.lock().await);
+        }
         let budget = self.engine.budget(&self.app, (self.evaluations, self.rule_errors)).await?;
         let held = self.held(&counts, &budget).await?;
         let rule_errors = admission::too_many_rule_errors(&budget);
@@ -240,6 +254,7 @@ impl<'a> Cycle<'a> {
             finding.severity = crate::provision::Severity::Clear;
             findings.push(finding);
         }
+        findings.extend(self.sources.parked());
         for ((kind, detail), users) in &self.ungranted {
             findings.push(Finding::new(*kind, format!("{detail} ({users} users)")));
         }
@@ -259,6 +274,18 @@ impl<'a> Cycle<'a> {
         let mut first = FirstPass { summary, held, rule_errors, unseen, pages, shown, not_shown };
         first.hold();
         Ok(first)
+    }
+
+    /// Users who want a name that somebody on a later page wants too: neither gets it.
+    fn contest(&self, fold: &mut Fold, pages: &mut Option<Vec<PlanPage>>, shown: &mut PlanPage) {
+        let rivals = self.observer.rivals();
+        let Some(pages) = pages.as_mut().filter(|_| !rivals.is_empty()) else { return };
+        *fold = Fold::default();
+        for page in pages {
+            contest(page, rivals, (&self.app.spec, self.app.connector));
+            fold.page(page);
+        }
+        contest(shown, rivals, (&self.app.spec, self.app.connector));
     }
 
     /// Classes over the blast radius, and classes that have an open held batch already: later operations join it.
@@ -303,6 +330,7 @@ impl<'a> Cycle<'a> {
     pub async fn file(&mut self, first: &mut FirstPass) -> Result<Vec<UserId>, EngineError> {
         let store = Arc::clone(&self.engine.parts.store);
         store.admit(first.summary.clone()).await?;
+        self.admitting = None;
         let mut stale = Vec::new();
         let mut position = Position::new(self.sweep_cause().await?);
         let mut kept = first.pages.take().map(std::collections::VecDeque::from);

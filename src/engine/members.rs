@@ -15,6 +15,7 @@ use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::Lane;
 use crate::engine::perform::{self, Change, Changed, Made, Membership};
 use crate::engine::push::Shared;
+use crate::engine::today::Protections;
 use crate::provision::edge::EdgeOutcome;
 use crate::provision::entitlement::{Entitlement, EntitlementKey, Named};
 use crate::provision::guard::clearance::{self, Void};
@@ -203,8 +204,9 @@ async fn cleared<'a>(
     pushed: &mut Pushed,
 ) -> Result<Option<Vec<Change<'a>>>, EngineError> {
     let (mut changes, mut void) = (Vec::with_capacity(claimed.edges.len()), Vec::new());
+    let protections = shared.protections(claimed.edges.iter().map(|edge| (&edge.event, edge.app_digest))).await?;
     for edge in &claimed.edges {
-        match clear(shared, &claimed.key, edge) {
+        match clear(shared, &claimed.key, edge, &protections) {
             Ok(change) => changes.push(change),
             Err(Void::AppStopped(_)) => return Ok(None),
             Err(Void::Stale(why)) => void.push(FinishedEdge {
@@ -218,11 +220,16 @@ async fn cleared<'a>(
     Ok(Some(changes))
 }
 
-fn clear<'a>(shared: &Shared, key: &'a EntitlementKey, edge: &'a ClaimedEdge) -> Result<Change<'a>, Void> {
+fn clear<'a>(
+    shared: &Shared,
+    key: &'a EntitlementKey,
+    edge: &'a ClaimedEdge,
+    protections: &Protections,
+) -> Result<Change<'a>, Void> {
     let app = &shared.app;
-    let around = (app.connector, &shared.state, shared.clock.now());
+    let today = shared.today(protections, edge.event.id, shared.clock.now());
     let wanted = (&edge.change, key.remote_id.as_str());
-    let cleared = clearance::clear_edge(&edge.event, &edge.account, wanted, &app.spec, around)?;
+    let cleared = clearance::clear_edge(&edge.event, &edge.account, wanted, &app.spec, today)?;
     Ok(Change { cleared, change: &edge.change, event: &edge.event, attempts: edge.attempts })
 }
 
@@ -307,8 +314,9 @@ async fn made(shared: &Shared, claimed: &ClaimedEdges) -> Result<Result<Entitlem
     }
     let mut pushed = Pushed::default();
     let Some(first) = claimed.edges.first() else { return Ok(Err(pushed)) };
-    let around = (shared.app.connector, &shared.state, shared.clock.now());
-    let cleared = clearance::clear_group(&first.event, &first.account, &first.change, &shared.app.spec, around);
+    let protections = shared.protections(std::iter::once((&first.event, first.app_digest))).await?;
+    let today = shared.today(&protections, first.event.id, shared.clock.now());
+    let cleared = clearance::clear_group(&first.event, &first.account, &first.change, &shared.app.spec, today);
     let cleared = match cleared {
         Ok(cleared) => cleared,
         Err(Void::AppStopped(_)) => return Ok(Err(pushed)),

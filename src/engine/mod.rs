@@ -22,7 +22,10 @@ pub mod plan;
 pub mod push;
 pub mod reconcile;
 pub mod refresh;
+pub mod refusals;
 pub mod registrar;
+pub mod sources;
+mod today;
 
 pub use answer::Answer;
 pub use command::Command;

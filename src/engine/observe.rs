@@ -47,6 +47,8 @@ pub struct Observer<'a> {
     listing: Listed,
     /// Hash of folded userName → the first user of this pass who wants it.
     names: HashMap<u64, UserId>,
+    /// Who was the first to want a name, and who wants it too.
+    rivals: BTreeMap<UserId, UserId>,
 }
 
 enum Listed {
@@ -71,6 +73,7 @@ impl<'a> Observer<'a> {
             introduced: false,
             listing: Listed::NotAsked,
             names: HashMap::new(),
+            rivals: BTreeMap::new(),
         })
     }
 
@@ -200,6 +203,11 @@ impl<'a> Observer<'a> {
         Ok(())
     }
 
+    /// Of those who want the same name in this pass, the first one and one of the others.
+    pub fn rivals(&self) -> &BTreeMap<UserId, UserId> {
+        &self.rivals
+    }
+
     /// Folded userName → who else in the ledger has it, or in this pass wants it.
     ///
     /// # Errors
@@ -226,8 +234,12 @@ impl<'a> Observer<'a> {
         for (name, user, _) in wanting {
             let key = Hasher::new().text(&name).finish().short_number();
             let first = *self.names.entry(key).or_insert(user);
+            if first != user {
+                self.rivals.entry(first).or_insert(user);
+            }
             let others = owners.entry(name).or_default();
             others.extend([first, user]);
+            others.extend(self.rivals.get(&first));
             others.sort();
             others.dedup();
         }

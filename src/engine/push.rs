@@ -48,7 +48,7 @@ pub(super) struct Shared {
     pub(super) state: AppState,
     pub(super) clock: Arc<dyn crate::clock::Clock>,
     pub(super) store: Arc<dyn Store>,
-    instance: crate::id::InstanceId,
+    pub(super) instance: crate::id::InstanceId,
     /// Groups that accounts showed in this round, by the account's id.
     pub(super) groups_of: std::sync::Mutex<HashMap<String, Arc<BTreeSet<String>>>>,
 }
@@ -351,13 +351,14 @@ async fn claim(shared: Arc<Shared>, looked_up: HashSet<EventId>, limit: usize) -
     let mut claimed = shared.store.claim(&shared.app.spec.name, Claim::All, now, limit + looked_up.len()).await?;
     claimed.retain(|one| !looked_up.contains(&one.event.id));
     let (mut ready, mut void, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
+    let protections = shared.protections(claimed.iter().map(|one| (&one.event, one.app_digest))).await?;
     for one in claimed {
         if one.event.status.kind() == StatusKind::Verifying {
             ready.push(Ready::LookUp(one));
             continue;
         }
         let app = &shared.app;
-        match clearance::clear(&one.event, &one.account, &app.spec, app.connector, &shared.state, now) {
+        match clearance::clear(&one.event, &one.account, &app.spec, shared.today(&protections, one.event.id, now)) {
             Ok(clear) => cleared.push((clear, one.account)),
             Err(Void::AppStopped(_)) => return Ok(Vec::new()),
             Err(Void::Stale(why)) => {

@@ -176,7 +176,9 @@ fn arrive(pair: Pair<'_>, desired: &Desired) -> Draft {
     }
     match account.presence {
         Presence::Lost => findings.push(Finding::new(FindingKind::Recreation, account.note.clone())),
-        Presence::Deleted => findings.push(Finding::new(FindingKind::Rehire, "")),
+        Presence::Deleted => {
+            findings.push(Finding::new(FindingKind::Rehire, "the account that was deleted is created anew"));
+        }
         _ => {}
     }
     Draft::Operation(Box::new(create(pair, desired)), findings)
@@ -270,8 +272,11 @@ fn reactivate(pair: Pair<'_>, desired: &Desired) -> Draft {
     }
     let (mut changes, released, _) = compare(pair, desired);
     let mut findings = Vec::new();
-    if pair.account.presence == Presence::DeactivatedThere {
-        findings.push(Finding::new(FindingKind::DeactivatedByTarget, pair.account.note.clone()));
+    match pair.account.presence {
+        Presence::DeactivatedThere => {
+            findings.push(Finding::new(FindingKind::DeactivatedByTarget, pair.account.note.clone()));
+        }
+        _ => findings.push(Finding::new(FindingKind::Rehire, "his own account is activated again")),
     }
     if let Some(change) = changes.iter().find(|change| change.path == "externalId" && change.old.is_some()) {
         findings.push(Finding::new(FindingKind::ExternalIdChange, renaming(change)));

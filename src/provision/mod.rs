@@ -17,6 +17,7 @@ pub mod leaving;
 pub mod operation;
 pub mod outcome;
 pub mod plan;
+pub mod refusal;
 
 pub use account::{Account, Mute, Observation, Origin, Presence};
 pub use desired::{Desired, Wanted};

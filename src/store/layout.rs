@@ -25,7 +25,7 @@
 //! | `l` | app, status, event id | nothing: events that are pending, failed, refused, rejected or expired |
 //! | `j` | batch id, event id | nothing: pending members of a held batch |
 //! | `h` | app, class digest | class and its open batch |
-//! | `w` | app, hour, class digest | class and number admitted in that hour; without a class: active accounts then |
+//! | `w` | app, hour, class digest | class and number sent in that hour without an approval; without a class: active accounts then |
 //! | `y` | plan id, part | plan summary, in parts |
 //! | `t` | app, time, user id | nothing: mutes of failures by time |
 //! | `C` | app, kind, remote id | entitlement of the catalogue |
@@ -34,6 +34,7 @@
 //! | `M` | app, kind, id, user id | nothing: who has an edge in an entitlement |
 //! | `Q` | app, kind, id, phase (0 = add), user id | an edge that may be sent, and when |
 //! | `X` | app, sequence of the first intent | members of one entitlement whose request may be out |
+//! | `V` | app | what the last plan may still file, and what was filed without an approval and has not ended |
 //! | `W` | app, hour | granted edges at the hour's first admission |
 //! | `A` | app, user id | values that are kept as they are at the target |
 //! | `P` | app, part | what the last reconcile found, and what it remembers for the next, in parts |
@@ -128,7 +129,7 @@ impl Key {
     }
 }
 
-/// Without case, for comparisons of names and addresses.
+/// Without case, for searches of addresses; and how userNames were folded before [`crate::text::folded`].
 pub(crate) fn folded(text: &str) -> String {
     text.to_lowercase()
 }
@@ -341,6 +342,9 @@ pub(crate) fn running_edges(app: &AppName) -> Key {
 }
 pub(crate) fn running_chunk(app: &AppName, sequence: u64) -> Key {
     running_edges(app).number(sequence)
+}
+pub(crate) fn tally(app: &AppName) -> Key {
+    Key::new(b'V').name(app)
 }
 pub(crate) fn window_edges(app: &AppName, hour: u64) -> Key {
     Key::new(b'W').name(app).number(hour)

@@ -159,11 +159,15 @@ pub struct Counts {
     pub edges: BTreeMap<EdgeState, u64>,
 }
 
-/// What counts against the blast radius of an app within the rolling window: operations that were admitted without approval.
+/// What counts against the blast radius of an app within the rolling window: operations without an approval.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
-    /// Class → number admitted within the last 24 h.
+    /// Class → number that counts: sent within the last 24 h, not ended yet, or reserved.
     pub used: BTreeMap<Class, u64>,
+    /// Of these, sent and ended.
+    pub sent: BTreeMap<Class, u64>,
+    /// Of these, reserved by the last admitted plan and not filed: nothing if no plan of the app is being filed.
+    pub reserved: BTreeMap<Class, u64>,
     /// Active accounts at the window's start.
     pub base_at_start: u64,
     /// Granted edges at the window's start: the base of edge removals.
@@ -240,4 +244,6 @@ pub struct Preview {
     pub emptied: BTreeMap<String, u64>,
     /// Findings in words (a new key with the e-mail of another user).
     pub findings: Vec<String>,
+    /// What shrinks by more than goes unasked, in words: it parks the generation unless somebody expected it.
+    pub shrinks: Vec<String>,
 }

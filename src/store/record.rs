@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::directory::change::{Cause, StagedRow};
 use crate::directory::user::User;
 use crate::directory::value::Value;
-use crate::id::{BatchId, EventId, SourceName, UserId};
+use crate::id::{BatchId, EventId, PlanId, SourceName, UserId};
 use crate::provision::account::Account;
 use crate::provision::approval::Decision;
 use crate::provision::drift::{Memory, ReconcileReport};
@@ -69,7 +69,6 @@ rows! {
     Identity = "the identity";
     Operator = "an operator";
     User = "a user";
-    Import = "an import";
     StagedRow = "a staged row";
     Revision = "a revision";
     BundleFile = "a bundle file";
@@ -82,6 +81,7 @@ rows! {
     RunningBatch = "running events";
     HeldClass = "a held batch";
     WindowCount = "a blast radius count";
+    Tally = "what counts against the blast radius";
     PlanSummary = "a plan";
     Entitlement = "an entitlement";
     Refresh = "a refresh";
@@ -99,6 +99,16 @@ fn with_zeros<R: DeserializeOwned>(body: &[u8], zeros: usize) -> Option<R> {
 impl Row for Counts {
     const NAME: &'static str = "kept counters";
     /// 2: edges.
+    const VERSION: u8 = 2;
+
+    fn previous(version: u8, body: &[u8]) -> Option<Self> {
+        if version == 1 { with_zeros(body, 1) } else { None }
+    }
+}
+
+impl Row for Import {
+    const NAME: &'static str = "an import";
+    /// 2: what shrinks.
     const VERSION: u8 = 2;
 
     fn previous(version: u8, body: &[u8]) -> Option<Self> {
@@ -182,7 +192,7 @@ pub(crate) struct FiledEvent {
     pub(crate) event: Event,
     /// Digest of the app then, for a mute.
     pub(crate) app_digest: Digest,
-    /// The hour in whose window it was counted.
+    /// The hour in which it was filed, if it counts against the blast radius until it has ended.
     pub(crate) counted: Option<u64>,
     /// The pair's event before: the user's history is a walk from the account's last event.
     pub(crate) previous: Option<EventId>,
@@ -260,7 +270,18 @@ pub(crate) struct HeldClass {
     pub(crate) batch: BatchId,
 }
 
-/// What was admitted of a class in an hour; `None` = active accounts at the hour's first admission.
+/// What counts against the blast radius of an app, beside what was sent by the hour.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    /// The plan that was admitted last, and what it may still file.
+    pub(crate) reserved: Option<(PlanId, BTreeMap<Class, u64>)>,
+    /// What was filed without an approval and has not ended: however long it waits, it counts.
+    pub(crate) open: BTreeMap<Class, u64>,
+    /// Creates up to this event were the first cycle's.
+    pub(crate) forgiven: u64,
+}
+
+/// What was sent of a class in an hour; `None` = active accounts at the hour's first admission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WindowCount {
     pub(crate) class: Option<Class>,

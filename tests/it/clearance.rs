@@ -9,7 +9,7 @@ use usher::id::{BatchId, EventId, OperatorId, PlanId};
 use usher::provision::account::{Account, Origin, Presence};
 use usher::provision::approval::{Decision, Ruling};
 use usher::provision::event::{Event, Status, StatusKind};
-use usher::provision::guard::clearance::{Void, clear};
+use usher::provision::guard::clearance::{Today, Void, clear};
 use usher::provision::operation::Kind;
 use usher::provision::plan::{Planned, Verdict};
 use usher::provision::{Finding, FindingKind};
@@ -25,6 +25,7 @@ struct Gate {
     connector: Digest,
     state: AppState,
     at: Timestamp,
+    protection: Vec<Finding>,
 }
 
 impl Gate {
@@ -53,7 +54,7 @@ impl Gate {
             event.decisions.push(decision(Ruling::Approve, event.payload));
         }
         let connector = world.connector();
-        Self { world, event, account, connector, state: AppState::Live, at: AS_OF }
+        Self { world, event, account, connector, state: AppState::Live, at: AS_OF, protection: Vec::new() }
     }
 
     fn create() -> Self {
@@ -95,7 +96,9 @@ impl Gate {
     }
 
     fn ask_of(&self, spec: &AppSpec) -> Result<Kind, Void> {
-        let cleared = clear(&self.event, &self.account, spec, self.connector, &self.state, self.at)?;
+        let today =
+            Today { connector: self.connector, state: &self.state, as_of: self.at, protection: &self.protection };
+        let cleared = clear(&self.event, &self.account, spec, today)?;
         Ok(cleared.operation().kind)
     }
 
@@ -302,5 +305,105 @@ fn a_disassociated_pair_gets_nothing_at_all() {
     for mut gate in [Gate::create(), Gate::adoption(), Gate::update(), Gate::deactivation()] {
         gate.account.presence = Presence::Unlinked;
         gate.is_stale("disassociated");
+    }
+}
+
+// --- a policy that became stricter after the event was filed --------------------------------------------------------------------------
+
+impl Gate {
+    /// What the same gate says under another app file; the connector stays.
+    fn under(&self, app: &str) -> Result<Kind, Void> {
+        self.ask_of(&World::new(app).spec)
+    }
+
+    fn is_stale_under(&self, app: &str, words: &str) {
+        match self.under(app) {
+            Err(Void::Stale(why)) => assert!(why.contains(words), "{why:?} does not say {words:?}"),
+            other => panic!("expected `{words}` under {app:?}, got {other:?}"),
+        }
+    }
+
+    /// Filed under a policy that lets a new ADMIN pass.
+    fn admin(app: &str) -> Self {
+        let world = World::new(app);
+        let mut fry = user(1);
+        fry.app_roles.insert(world::app_name(), "ADMIN".to_owned());
+        let pair = row(fry);
+        let planned = world.operation(&pair);
+        Self::of(world, &pair, planned)
+    }
+}
+
+const PRIVILEGED: &str = "[guard]\nprivileged = [\"roles:ADMIN\"]\n";
+const CLEARED: &str = "[guard]\nprivileged = [\"roles:ADMIN\"]\n[guard.findings]\nprivileged = \"clear\"\n";
+const REFUSED: &str = "[guard]\nprivileged = [\"roles:ADMIN\"]\n[guard.findings]\nprivileged = \"refuse\"\n";
+
+#[test]
+fn a_value_that_is_privileged_since_is_not_sent() {
+    let gate = Gate::admin("");
+    assert_eq!(gate.ask(), Ok(Kind::Create));
+    gate.is_stale_under(PRIVILEGED, "the guards say more of it now");
+    assert_eq!(gate.under(CLEARED), Ok(Kind::Create), "said, but cleared by the policy");
+}
+
+#[test]
+fn a_finding_that_the_policy_holds_since_needs_an_approval() {
+    let mut gate = Gate::admin(CLEARED);
+    assert_eq!(gate.ask(), Ok(Kind::Create));
+    gate.is_stale_under(PRIVILEGED, "needs an approval");
+    // Somebody approved it for another reason and saw the finding: the same digest, the approval stands.
+    gate.event.decisions.push(decision(Ruling::Approve, gate.event.payload));
+    assert_eq!(gate.under(PRIVILEGED), Ok(Kind::Create));
+    gate.is_stale_under(REFUSED, "a guard refuses it");
+}
+
+#[test]
+fn a_looser_policy_releases_nothing_by_itself() {
+    let mut gate = Gate::admin(PRIVILEGED);
+    assert_eq!(gate.ask(), Ok(Kind::Create), "approved");
+    gate.event.decisions.clear();
+    gate.is_stale_under(CLEARED, "needs an approval");
+    gate.is_stale_under("", "needs an approval");
+}
+
+#[test]
+fn an_approval_does_not_cover_what_the_approver_did_not_see() {
+    let gate = Gate::adoption();
+    assert_eq!(gate.ask(), Ok(Kind::Link));
+    gate.is_stale_under("on_existing = \"skip\"\n", "the guards say more of it now");
+    let mut gate = Gate::adoption();
+    gate.protection = vec![Finding::new(FindingKind::ProtectedUser, "hr:k1")];
+    gate.is_stale("now than when it was planned: the user is protected");
+}
+
+#[test]
+fn an_adoption_by_policy_stops_with_the_policy() {
+    let world = World::new("on_existing = \"adopt\"\n");
+    let mut pair = row(user(1));
+    pair.account.observation = world::third_party(&[("userName", "u1@example.test".into())]);
+    let planned = world.operation(&pair);
+    let gate = Gate::of(world, &pair, planned);
+    assert_eq!(gate.ask(), Ok(Kind::Link));
+    for stricter in ["", "on_existing = \"skip\"\n"] {
+        gate.is_stale_under(stricter, "the guards say more of it now");
+    }
+}
+
+#[test]
+fn an_approval_that_is_asked_for_since_is_asked_for() {
+    let gate = Gate::create();
+    gate.is_stale_under("[approvals]\ncreate = true\n", "the guards say more of it now");
+    let gate = Gate::deactivation();
+    gate.is_stale_under("[approvals]\ndeactivate = true\n", "the guards say more of it now");
+    assert_eq!(gate.under("[approvals]\ncreate = true\n"), Ok(Kind::Deactivate));
+}
+
+#[test]
+fn a_user_who_is_protected_since_is_not_touched() {
+    for mut gate in [Gate::create(), Gate::update(), Gate::deactivation()] {
+        gate.protection = vec![Finding::new(FindingKind::ProtectedUser, "hr:k1")];
+        gate.is_stale("the guards say more of it now");
+        let clear = "[guard.findings]\nprotected_user = \"clear\"\n";
+        assert!(gate.under(clear).is_ok());
     }
 }

@@ -4,6 +4,7 @@
 mod granting;
 mod guards;
 mod leaving;
+mod protection;
 pub(crate) mod world;
 
 use std::collections::BTreeSet;

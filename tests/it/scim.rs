@@ -3,7 +3,7 @@
 mod cataloguing;
 mod http;
 mod lies;
-mod model;
+pub(crate) mod model;
 mod observing;
 mod pushing;
 mod wire;

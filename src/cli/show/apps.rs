@@ -91,6 +91,9 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
         grid.row([text(name), text(value)]);
     }
     out.push_str(&grid.finish());
+    for finding in &answer.findings {
+        let _ = writeln!(out, "{} {}", style.paint(Tint::Warn, "!"), printable(&finding.to_string()));
+    }
     for (title, sentences) in [("What it taught us", &answer.learned), ("To know before connecting", &answer.notes)] {
         if !sentences.is_empty() {
             let _ = writeln!(out, "\n{}", style.paint(Tint::Strong, title));
@@ -234,6 +237,9 @@ pub(crate) fn synced(style: &Style, apps: &[SyncAnswer]) -> String {
         let _ = writeln!(out, "  ended     {}", list(&app.ended));
         let _ = writeln!(out, "  waiting   {}", list(&app.waiting));
         let _ = writeln!(out, "  requests  {}, of which {} write", app.requests, app.writes);
+        for finding in &app.findings {
+            let _ = writeln!(out, "  {} {}", style.paint(Tint::Warn, "!"), printable(&finding.to_string()));
+        }
         if let Some(trouble) = &app.trouble {
             let _ = writeln!(out, "  {}   {}", style.paint(Tint::Bad, "trouble"), printable(trouble));
         }

@@ -174,8 +174,7 @@ fn sorted(findings: &[Finding]) -> Vec<&Finding> {
 
 /// What to do about the findings above, each kind once.
 pub(crate) fn remedies<'a>(style: &Style, findings: impl Iterator<Item = &'a Finding>) -> String {
-    let kinds: BTreeSet<_> =
-        findings.filter(|finding| finding.severity != Severity::Clear).map(|finding| finding.kind).collect();
+    let kinds: BTreeSet<_> = findings.filter(|finding| finding.asks()).map(|finding| finding.kind).collect();
     let line = |kind: FindingKind| format!("→ {}: {}\n", kind.title(), kind.remedy());
     kinds.into_iter().map(|kind| style.paint(Tint::Faint, &line(kind))).collect()
 }

@@ -36,6 +36,7 @@ impl Engine {
             counts: self.parts.store.counts(&app.spec.name).await?,
             last_cycle: record.last_cycle,
             reconciled: self.in_short(&app.spec.name).await?,
+            findings: self.refusals(&app.spec.name, record.last_cycle.unwrap_or_default()).await?,
             learned: learned_words(&record.learned),
             notes: app.spec.connector.notes.clone(),
         })

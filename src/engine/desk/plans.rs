@@ -131,6 +131,7 @@ impl Engine {
         let name = app.spec.name.clone();
         let lane = self.lanes.of(&name);
         let sent_before = lane.requests.read();
+        let began = self.parts.clock.now();
         let before = self.parts.store.counts(&name).await?;
         let mut trouble = self.not_live(&app).await?;
         let mut summary = None;
@@ -155,6 +156,7 @@ impl Engine {
             waiting: waiting(&after),
             requests: sent.0 - sent_before.0,
             writes: sent.1 - sent_before.1,
+            findings: self.refusals(&app.spec.name, began).await?,
             trouble,
         })
     }

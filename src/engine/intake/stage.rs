@@ -326,7 +326,8 @@ impl<'a, 'c> Staging<'a, 'c> {
             None if guard::largest(self.tally.preview()) > guard::SMALL_COUNT_MAX => self.count_active().await?,
             None => 0,
         };
-        let preview = self.tally.finish();
+        let mut preview = self.tally.finish();
+        preview.shrinks = guard::reasons(&preview, base, None, unknown);
         let parked = guard::reasons(&preview, base, accepted, unknown);
         self.cx.store.close_import(self.import, preview.clone(), parked.clone(), self.cx.clock.now()).await?;
         Ok((preview, self.staged, parked))

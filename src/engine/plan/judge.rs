@@ -11,8 +11,10 @@ use crate::directory::user::Standing;
 use crate::id::InstanceId;
 use crate::provision::account::external_id;
 use crate::provision::desired::Desired;
+use crate::provision::guard::checks;
 use crate::provision::guard::finding::{Finding, FindingKind};
 use crate::provision::leaving::{Access, Leaving, highest_app_role};
+use crate::provision::operation::Kind;
 use crate::rules::{Evaluated, RuleError, RuleFault, Rules, Subject};
 use crate::store::query::PairRow;
 
@@ -41,6 +43,8 @@ pub struct Judged {
     pub entitlement_fault: Option<String>,
     /// Whether `in_scope` or `account` ran.
     pub evaluated: bool,
+    /// Why the rules say that the user is protected; a rule that fails protects him.
+    pub protected: Option<String>,
 }
 
 /// Judges one pair of `app`.
@@ -68,11 +72,33 @@ pub fn judge(
         fault: None,
         entitlement_fault: None,
         evaluated: false,
+        protected: None,
     };
     if !unchanged {
         judged.ask(app, rules);
+        judged.protected = protected(rules, &judged.row, &judged.roles, &judged.external_id);
     }
     judged
+}
+
+/// What the guards of `app` say of the user of a pair, whatever is done to his account: for an operation that was planned earlier.
+pub fn protection(app: &AppSpec, rules: &Rules, instance: InstanceId, row: &PairRow, kind: Kind) -> Vec<Finding> {
+    let (roles, unsure) = match rules.roles(&row.user) {
+        Ok(roles) => (roles, None),
+        Err(fault) => (row.user.roles.clone(), Some(fault.to_string())),
+    };
+    let by_rule = protected(rules, row, &roles, &external_id(instance, row.user.id));
+    // Who may be protected by a role that can't be told is.
+    let by_role = app.app.guard.protected.iter().any(|item| item.starts_with("role:"));
+    let leaves = row.user.effective_standing() != Standing::Active;
+    let by_rule = by_rule.or(unsure.filter(|_| by_role && !leaves));
+    checks::protection(app, (&row.user, &roles, by_rule.as_deref()), kind)
+}
+
+fn protected(rules: &Rules, row: &PairRow, roles: &BTreeSet<String>, external_id: &str) -> Option<String> {
+    let overrides = BTreeMap::new();
+    let manager = row.manager.as_ref();
+    rules.protected(&Subject { user: &row.user, roles, app_role: None, external_id, manager, overrides: &overrides })
 }
 
 /// Over user revision, app digest, assignment (a function of both) and references; where rules grant entitlements, over what there

@@ -4,5 +4,5 @@
 pub mod judge;
 pub mod page;
 
-pub use judge::{Judged, judge};
-pub use page::{PageInput, plan_page};
+pub use judge::{Judged, judge, protection};
+pub use page::{PageInput, contest, plan_page};

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::connector::app::{AdoptMode, AppSpec};
+use crate::connector::app::{AdoptMode, AppSpec, OnExisting};
 use crate::connector::descriptor::UsernameChange;
 use crate::digest::Digest;
+use crate::directory::change::Cause;
 use crate::engine::plan::judge::Judged;
-use crate::id::UserId;
+use crate::id::{ImportId, UserId};
 use crate::provision::account::{Account, MuteReason, Origin, Presence};
 use crate::provision::desired::Desired;
 use crate::provision::diff::{self, Draft, Pair};
@@ -39,11 +40,40 @@ pub struct PageInput<'a> {
     pub owners: &'a BTreeMap<String, Vec<UserId>>,
     /// Pairs whose target could not be looked at, and why.
     pub unseen: &'a BTreeMap<UserId, String>,
+    /// Imports that shrank by more than goes unasked, and were applied: what shrank, in words.
+    pub shrunk: &'a BTreeMap<ImportId, String>,
 }
 
-/// userNames are compared without case (RFC 7643 section 4.1.1).
+/// userNames are compared without case (RFC 7643 section 4.1.1), and as people read them.
 pub fn fold_name(name: &str) -> String {
-    name.to_lowercase()
+    crate::text::folded(name)
+}
+
+/// Refuses, on a page that is planned already, what takes a userName that somebody on a later page wants too (`rivals`).
+pub fn contest(page: &mut PlanPage, rivals: &BTreeMap<UserId, UserId>, (app, connector): (&AppSpec, Digest)) {
+    for planned in &mut page.operations {
+        let Some(rival) = rivals.get(&planned.operation.user).filter(|_| takes_name(app, planned)) else { continue };
+        let mut finding = checks::duplicate(&planned.operation.user_name, *rival);
+        finding.severity = app.app.guard.severity(finding.kind);
+        if !planned.findings.iter().any(|each| each.kind == finding.kind) {
+            planned.findings.push(finding);
+            planned.verdict = admission::verdict(&planned.findings);
+            planned.payload = planned.operation.payload_digest(&app.app.origin(), connector, &planned.findings);
+        }
+    }
+}
+
+/// Whether the account gets a userName by it that it does not have in the ledger.
+fn takes_name(app: &AppSpec, planned: &Planned) -> bool {
+    let operation = &planned.operation;
+    match operation.kind {
+        Kind::Create => true,
+        Kind::Link => {
+            app.app.on_existing == OnExisting::Adopt
+                || planned.findings.iter().any(|finding| finding.kind == FindingKind::ThirdPartyAccount)
+        }
+        _ => operation.changes.iter().any(|change| change.path == "userName" && change.old.is_some()),
+    }
 }
 
 /// Plans one page.
@@ -172,12 +202,14 @@ fn admit(
             desired: judged.desired.as_ref(),
             operation: &operation,
             name_owner: name_owner(input, judged),
+            protected_by_rule: judged.protected.as_deref(),
         }));
     }
     // A rule ran, and still he leaves: `in_scope` said so.
     if operation.kind.is_leaving() && judged.evaluated && judged.fault.is_none() {
         findings.push(Finding::new(FindingKind::OutOfScope, ""));
     }
+    findings.extend(shrunk(input, judged, &operation));
     admission::apply_policy(input.app, &mut findings);
     let verdict = admission::verdict(&findings);
     if let Some(reason) = muted(input.app, account, &operation, verdict) {
@@ -200,6 +232,16 @@ fn admit(
     let waits = findings.iter().any(|finding| waits_for_the_target(finding.kind));
     let basis = if settles(input.app, &operation, judged) && !waits { judged.basis } else { Digest::default() };
     Ok(Planned { operation: Arc::new(operation), findings, verdict, payload, cause: judged.cause.clone(), basis })
+}
+
+/// A note on whatever is taken away because of an import that shrank.
+fn shrunk(input: &PageInput<'_>, judged: &Judged, operation: &Operation) -> Option<Finding> {
+    let Cause::Import(import) = &judged.cause else { return None };
+    let what = input.shrunk.get(import)?;
+    let takes = operation.kind.is_leaving()
+        || operation.edges.iter().any(|edge| !edge.add)
+        || operation.changes.iter().any(|change| change.new.is_none());
+    takes.then(|| Finding::new(FindingKind::SourceShrunk, format!("{import}: {what}")))
 }
 
 /// Whether nothing is left to do for the pair once the operation succeeded; otherwise it is planned again. A reference that waits

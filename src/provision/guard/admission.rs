@@ -65,11 +65,15 @@ pub fn exceeded(app: &AppSpec, counts: &PlanCounts, budget: &Budget) -> BTreeMap
             Class::EdgeRemoval => (budget.edges, "granted edges"),
             _ => (budget.base, "active accounts"),
         };
-        if radius.exceeded(class, total, base) || everywhere {
-            let scope = if everywhere { " over all apps" } else { "" };
-            let detail = format!("{total} {class} within 24 h{scope}, {base} {of}");
-            held.insert(class.clone(), Finding::new(FindingKind::BlastRadius, detail));
-        }
+        let detail = if radius.exceeded(class, total, base) {
+            format!("{total} {class} within 24 h, {base} {of}")
+        } else if everywhere {
+            let (total, base) = (budget.everywhere.0 + number, budget.everywhere.1.max(budget.base));
+            format!("{total} {class} within 24 h over all apps, {base} {of} in all of them")
+        } else {
+            continue;
+        };
+        held.insert(class.clone(), Finding::new(FindingKind::BlastRadius, detail));
     }
     held
 }
@@ -111,12 +115,13 @@ pub fn hold(page: &mut PlanPage, held: &BTreeMap<Class, Finding>, rule_errors: O
                 planned.findings.push(finding.clone());
                 planned.verdict = Verdict::Pending;
             }
-            let class = Class::of(&planned.operation)
-                .into_iter()
-                .find(|class| held.contains_key(class) && !exempt(planned, class))?;
-            planned.findings.push(held[&class].clone());
-            planned.verdict = Verdict::Pending;
-            Some(class)
+            let mut classes = Class::of(&planned.operation);
+            classes.retain(|class| held.contains_key(class) && !exempt(planned, class));
+            if !classes.is_empty() {
+                planned.findings.extend(classes.iter().map(|class| held[class].clone()));
+                planned.verdict = Verdict::Pending;
+            }
+            classes.into_iter().next()
         })
         .collect()
 }

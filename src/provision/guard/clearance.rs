@@ -10,7 +10,8 @@ use crate::provision::approval::Ruling;
 use crate::provision::edge::EdgeChange;
 use crate::provision::entitlement::GROUP;
 use crate::provision::event::{Event, StatusKind};
-use crate::provision::guard::finding::Severity;
+use crate::provision::guard::checks::{self, Deed};
+use crate::provision::guard::finding::{Finding, Severity};
 use crate::provision::operation::{Kind, Operation};
 
 /// An operation that may be sent now. Only [`clear`] makes one; it is never stored or deserialised, and the encoder of requests
@@ -43,22 +44,28 @@ pub enum Void {
     Stale(String),
 }
 
-/// Checks digest, generation, app state, approval and findings of `event` against what is true at `as_of`.
+/// What is true at the moment of clearance, beside the app.
+#[derive(Debug, Clone, Copy)]
+pub struct Today<'a> {
+    /// Digest of the connector.
+    pub connector: Digest,
+    /// How the app stands.
+    pub state: &'a AppState,
+    /// The time.
+    pub as_of: Timestamp,
+    /// Why the user is protected now. Needed only if the event was planned under another digest of the app.
+    pub protection: &'a [Finding],
+}
+
+/// Checks digest, generation, app state, approval and findings of `event` against what is true today.
 ///
 /// # Errors
 /// [`Void`] with the reason in words.
-pub fn clear(
-    event: &Event,
-    account: &Account,
-    app: &AppSpec,
-    connector: Digest,
-    state: &AppState,
-    as_of: Timestamp,
-) -> Result<Cleared, Void> {
+pub fn clear(event: &Event, account: &Account, app: &AppSpec, today: Today<'_>) -> Result<Cleared, Void> {
     if event.progress.account_done {
         return Err(Void::Stale("the account part is done, only memberships are left".to_owned()));
     }
-    admitted(event, account, app, (connector, state, as_of))?;
+    admitted(event, account, app, today)?;
     owned(&event.operation, account)?;
     Ok(Cleared { event: event.clone() })
 }
@@ -105,13 +112,13 @@ pub fn clear_edge<'a>(
     account: &'a Account,
     (change, group): (&EdgeChange, &'a str),
     app: &AppSpec,
-    (connector, state, as_of): (Digest, &AppState, Timestamp),
+    today: Today<'_>,
 ) -> Result<ClearedEdge<'a>, Void> {
     let stale = |why: &str| Err(Void::Stale(why.to_owned()));
     if !event.progress.account_done {
         return stale("the account part is not done yet");
     }
-    admitted(event, account, app, (connector, state, as_of))?;
+    admitted(event, account, app, today)?;
     let named = |each: &&EdgeChange| {
         let same_id = each.remote_id == group || each.remote_id.is_empty();
         each.kind == change.kind
@@ -160,10 +167,10 @@ pub fn clear_group<'a>(
     account: &Account,
     change: &EdgeChange,
     app: &AppSpec,
-    (connector, state, as_of): (Digest, &AppState, Timestamp),
+    today: Today<'_>,
 ) -> Result<ClearedGroup<'a>, Void> {
     let stale = |why: &str| Err(Void::Stale(why.to_owned()));
-    admitted(event, account, app, (connector, state, as_of))?;
+    admitted(event, account, app, today)?;
     let policy = &app.app.entitlements;
     if !policy.create_missing || !policy.memberships || app.connector.groups.mode != GroupMode::Full {
         return stale("the app does not let us create groups");
@@ -176,13 +183,9 @@ pub fn clear_group<'a>(
 }
 
 /// Everything but ownership: app state, due time, status, generation, payload, approval, findings.
-fn admitted(
-    event: &Event,
-    account: &Account,
-    app: &AppSpec,
-    (connector, state, as_of): (Digest, &AppState, Timestamp),
-) -> Result<(), Void> {
+fn admitted(event: &Event, account: &Account, app: &AppSpec, today: Today<'_>) -> Result<(), Void> {
     let stale = |why: String| Err(Void::Stale(why));
+    let Today { connector, state, as_of, .. } = today;
     if !state.may_push() {
         return Err(Void::AppStopped(format!("{state:?}")));
     }
@@ -204,19 +207,38 @@ fn admitted(
     if payload != event.payload {
         return stale("the payload, the connector or the base URL changed since it was planned".to_owned());
     }
-    let needs_approval =
-        event.batch.is_some() || event.findings.iter().any(|finding| finding.severity == Severity::Hold);
     let approved = event
         .decisions
         .last()
         .is_some_and(|decision| decision.ruling == Ruling::Approve && decision.payload == payload);
-    if needs_approval && !approved {
-        return stale("it needs an approval for this payload".to_owned());
+    guarded(event, account, app, (approved, today.protection)).map_err(Void::Stale)
+}
+
+/// What the guards said when it was filed and what they say today: the stricter one counts. An approval lifts what the approver saw,
+/// and nothing else.
+fn guarded(
+    event: &Event,
+    account: &Account,
+    app: &AppSpec,
+    (approved, protection): (bool, &[Finding]),
+) -> Result<(), String> {
+    let rated = |finding: &Finding| finding.severity.max(app.app.guard.severity(finding.kind));
+    let held = |finding: &&Finding| rated(finding) == Severity::Hold;
+    if (event.batch.is_some() || event.findings.iter().any(|finding| held(&finding))) && !approved {
+        return Err("it needs an approval for this payload".to_owned());
     }
-    if event.findings.iter().any(|finding| finding.severity == Severity::Refuse) {
-        return stale("a guard refuses it".to_owned());
+    if let Some(finding) = event.findings.iter().find(|finding| rated(finding) == Severity::Refuse) {
+        return Err(format!("a guard refuses it: {}", finding.kind.title()));
     }
-    Ok(())
+    let mut today = checks::again(Deed { app, account, operation: &event.operation });
+    today.extend_from_slice(protection);
+    let known = |finding: &Finding| {
+        event.findings.iter().any(|each| each.kind == finding.kind && each.detail == finding.detail)
+    };
+    match today.iter().find(|finding| app.app.guard.severity(finding.kind) > Severity::Clear && !known(finding)) {
+        Some(new) => Err(format!("the guards say more of it now than when it was planned: {}", new.kind.title())),
+        None => Ok(()),
+    }
 }
 
 /// What we did not create or adopt, we never touch: the last check before the wire.

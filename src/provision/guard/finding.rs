@@ -92,6 +92,14 @@ pub enum FindingKind {
     DeactivatedByTarget,
     /// The account that would be adopted has other values than the rules want.
     AdoptionDiffers,
+    /// A protected account would be deleted.
+    DeleteProtected,
+    /// A generation of a source waits for a person.
+    SourceParked,
+    /// It follows from an import that shrank by more than goes unasked, and was applied because somebody said so.
+    SourceShrunk,
+    /// The target refused several users for the same reason.
+    SameRefusal,
 }
 
 impl FindingKind {
@@ -121,6 +129,7 @@ impl FindingKind {
             | Self::UnlistedAppRole
             | Self::RuleError
             | Self::GroupsWritten
+            | Self::DeleteProtected
             | Self::DeleteAdopted => Severity::Refuse,
             Self::Rehire
             | Self::Rename
@@ -132,6 +141,9 @@ impl FindingKind {
             | Self::EntitlementGone
             | Self::MembershipsOff
             | Self::AdoptionDiffers
+            | Self::SourceParked
+            | Self::SourceShrunk
+            | Self::SameRefusal
             | Self::UnverifiedForm => Severity::Clear,
         }
     }
@@ -148,7 +160,10 @@ impl FindingKind {
 
     /// Whether it speaks of the plan as a whole: not part of an operation's payload.
     pub fn is_about_the_plan(self) -> bool {
-        matches!(self, Self::BlastRadius | Self::RuleErrors)
+        matches!(
+            self,
+            Self::BlastRadius | Self::RuleErrors | Self::SourceParked | Self::SourceShrunk | Self::SameRefusal
+        )
     }
 
     /// The word in app files and JSON.
@@ -164,7 +179,7 @@ impl FindingKind {
             Self::OwnedByOther => "the account found belongs to another user",
             Self::Ambiguous => "several accounts match",
             Self::Recreation => "the account was removed at the target and would be made again",
-            Self::Rehire => "a deleted account of ours is created anew",
+            Self::Rehire => "somebody who left comes back",
             Self::RoleDowngrade => "the app role goes down",
             Self::Privileged => "a privileged value is granted",
             Self::Rename => "the userName changes",
@@ -195,6 +210,10 @@ impl FindingKind {
             Self::GroupsWritten => "`groups` of an account would be written",
             Self::DeactivatedByTarget => "somebody deactivated the account at the target",
             Self::AdoptionDiffers => "the account has other values than the rules want",
+            Self::DeleteProtected => "a protected account would be deleted",
+            Self::SourceParked => "an import waits for a decision, and nothing of it is in this plan",
+            Self::SourceShrunk => "this follows from an import that shrank, and was applied all the same",
+            Self::SameRefusal => "the target refuses several users for the same reason",
         }
     }
 
@@ -222,6 +241,16 @@ impl FindingKind {
             Self::DuplicateUserName => "correct one of the users in the source",
             Self::UnlistedAppRole => "add the role to app_role_order, or take one of the grants away",
             Self::RuleError | Self::RuleErrors => "correct the rule (`usher rules check`), then `usher apply`",
+            Self::DeleteProtected => {
+                "take the user out of guard.protected first, or delete the account at the target by hand"
+            }
+            Self::SourceParked => {
+                "look at it with `usher imports show`, then `usher imports apply` or `usher imports drop`"
+            }
+            Self::SourceShrunk => "compare with `usher imports show`; if it was a mistake, import the right file again",
+            Self::SameRefusal => {
+                "correct the rule or the values it complains about; `usher history --status failed` lists the users"
+            }
             Self::DeleteAdopted => "delete it at the target by hand, or set leaving.delete_adopted = true",
             Self::NoLookup => "make the target searchable, or approve to create without looking first",
             Self::ApprovalRequired => "approve or reject it",
@@ -264,13 +293,22 @@ impl Finding {
     }
 }
 
+impl Finding {
+    /// Whether somebody should do something about it: it does not let the operation go on, or is worth a look in any case. What a policy
+    /// clears that would be held otherwise asks for nothing.
+    pub fn asks(&self) -> bool {
+        let told = self.kind.default_severity() == Severity::Clear && self.kind.remedy() != "nothing";
+        self.severity != Severity::Clear || told
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind.title())?;
         if !self.detail.is_empty() {
             write!(f, ": {}", self.detail)?;
         }
-        if self.severity != Severity::Clear {
+        if self.asks() {
             write!(f, " → {}", self.kind.remedy())?;
         }
         Ok(())

@@ -14,9 +14,10 @@ pub struct GuardPolicy {
     pub findings: BTreeMap<FindingKind, Severity>,
     /// Privileged values beside the connector's, as `attribute:VALUE` or `group:NAME`.
     pub privileged: Vec<String>,
-    /// Protected users: `source:key`, `role:NAME`, or `attribute=value`.
+    /// Protected users: `source:key`, `role:NAME`, `group:NAME`, or `attribute=value`; beside those whom `fn is_protected(user)` of the rules
+    /// names.
     pub protected: Vec<String>,
-    /// Names of groups (as the target has them) in which nobody is added or removed without an approver.
+    /// Groups (names or ids, as the target has them) in which nobody is added or removed without an approver.
     pub protected_groups: Vec<String>,
     /// Blast radius over a rolling 24 h.
     pub blast_radius: BlastRadius,

@@ -57,11 +57,11 @@ fn one(
     }
     let decision = Decision { payload, ..decision.clone() };
     let at = decision.at;
-    admission::release(tx, &mut life)?;
     life.event.decisions.push(decision.clone());
     life.enter(tx, at, Fact::Decided(decision.clone()));
     match decision.ruling {
         Ruling::Approve => {
+            admission::release(tx, &mut life)?;
             let detail = format!("approved by {}", decision.name);
             life.step(tx, Status::Queued { due: at, last: None }, at, Why::words(&detail))?;
         }

@@ -15,7 +15,7 @@ use crate::store::act::{FinishEdges, FinishedEdge, StoreResult};
 use crate::store::acts::edges::{self, named};
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Why};
-use crate::store::acts::{admission, outcomes};
+use crate::store::acts::outcomes;
 use crate::store::group::Group;
 use crate::store::kv;
 use crate::store::layout;
@@ -132,9 +132,6 @@ fn settle(tx: &mut Group<'_>, event: EventId, at: Timestamp) -> StoreResult<()> 
         return Ok(());
     }
     if let Some(why) = life.event.progress.void.clone() {
-        if life.event.is_unsent() {
-            admission::release(tx, &mut life)?;
-        }
         life.step(tx, Status::Superseded { by: None }, at, Why::words(&why))?;
         close(tx, &life, |account| account.basis = None)?;
         return outcomes::dirty(tx, &life, at);

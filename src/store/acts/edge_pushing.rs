@@ -83,6 +83,7 @@ fn claimed(
         claimed.edges.push(ClaimedEdge {
             account: ledger::load(rows, app, user)?,
             event: life.event,
+            app_digest: life.app_digest,
             change: queued.change,
             attempts: queued.attempts,
             unknown: edge.is_some_and(|edge| edge.state == EdgeState::Unknown),

@@ -90,6 +90,9 @@ impl Filing<'_> {
         if draft.account.generation != operation.generation || !edges::fit(tx, operation)? {
             return Ok(None);
         }
+        if planned.verdict != Verdict::Refused && !admission::covers(tx, self.summary, operation)? {
+            return Ok(None);
+        }
         if let Some(at) = self.absent.remove(&operation.user) {
             draft.account.observation = Observation::Absent { at };
         }
@@ -169,24 +172,14 @@ impl Filing<'_> {
         Ok(())
     }
 
-    /// The hour in whose window the operation counts. What admission held is not counted, unless it was let through by name.
+    /// The hour from which on the operation counts. What waits for an approver does not: nothing is sent without one.
     fn counted(&self, tx: &mut Group<'_>, planned: &Planned) -> StoreResult<Option<u64>> {
         if planned.verdict == Verdict::Refused {
             return Ok(None);
         }
-        let classes = Class::of(&planned.operation);
-        let held = classes.iter().filter(|class| self.summary.held.contains_key(*class));
-        let hour = admission::hour(self.as_of);
-        match planned.verdict {
-            Verdict::Queued => {
-                for class in held {
-                    let weight = class.weight(&planned.operation).cast_signed();
-                    admission::count(tx, self.app, hour, class, weight)?;
-                }
-                Ok(Some(hour).filter(|_| !classes.is_empty()))
-            }
-            _ => Ok(Some(hour).filter(|_| !classes.is_empty() && held.count() == 0)),
-        }
+        let queued = planned.verdict == Verdict::Queued;
+        let counts = admission::filed(tx, self.summary, &planned.operation, queued)?;
+        Ok(counts.then(|| admission::hour(self.as_of)))
     }
 
     fn insert(
@@ -242,9 +235,6 @@ impl Filing<'_> {
             return Ok(Open::InFlight);
         }
         let before = old.clone();
-        if old.event.is_unsent() {
-            admission::release(tx, &mut old)?;
-        }
         let detail = by.map_or("nothing is left to do".to_owned(), |by| format!("by {by}"));
         old.step(tx, Status::Superseded { by }, self.as_of, Why::words(&detail))?;
         Ok(Open::Superseded(Box::new(before)))
@@ -253,12 +243,7 @@ impl Filing<'_> {
     /// An operation that could not be filed: its budget is given back, its pair stays dirty.
     fn stale(&mut self, tx: &mut Group<'_>, planned: &Planned) -> StoreResult<()> {
         if planned.verdict != Verdict::Refused {
-            for class in Class::of(&planned.operation) {
-                if !self.summary.held.contains_key(&class) {
-                    let weight = class.weight(&planned.operation).cast_signed();
-                    admission::count(tx, self.app, admission::hour(self.as_of), &class, -weight)?;
-                }
-            }
+            admission::filed(tx, self.summary, &planned.operation, false)?;
         }
         let urgency = if planned.operation.kind.is_leaving() { Urgency::Leaver } else { Urgency::Normal };
         self.again.insert(planned.operation.user, (planned.cause.clone(), urgency));
@@ -385,8 +370,7 @@ fn sweep(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, cursor: &Cu
     sweep.after = cursor.sweep_to.or(sweep.after);
     if cursor.sweep_done {
         if !record.first_cycle_done {
-            // The first cycle's creates had no limit: they must not use up that of the next day's newcomers.
-            admission::forgive(tx, &summary.app, summary.as_of, &Class::Create)?;
+            admission::forgive_first_cycle(tx, &summary.app, summary.as_of)?;
         }
         record.sweep = None;
         record.first_cycle_done = true;

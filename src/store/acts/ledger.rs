@@ -37,7 +37,7 @@ fn indexed(account: &Account) -> BTreeSet<Key> {
     let (app, user) = (&account.app, account.user);
     let ids = account.remote_id.iter().chain(account.retired.iter().map(|old| &old.remote_id));
     let mut keys: BTreeSet<Key> = ids.map(|id| layout::remote(app, id, user)).collect();
-    keys.extend(account.user_name().map(|name| layout::name(app, &layout::folded(name), user)));
+    keys.extend(account.user_name().map(|name| layout::name(app, &crate::text::folded(name), user)));
     if let Some(mute) = account.mute.as_ref().filter(|mute| mute.why == MuteReason::Failed) {
         keys.insert(layout::mute(app, mute.at, user));
     }
@@ -70,6 +70,7 @@ impl Draft {
         for new in after.difference(&before) {
             tx.put_key(new.clone());
         }
+        fold_anew(tx, &self.unchanged, &account);
         tx.count_account(&account.app, presence, Some(account.presence))?;
         tx.put(layout::account(&account.app, account.user), &account)
     }
@@ -78,5 +79,16 @@ impl Draft {
     pub(crate) fn close(&mut self) {
         self.account.open_event = None;
         self.account.generation += 1;
+    }
+}
+
+/// Names beyond ASCII were once folded otherwise: the old key goes, the new one is there whatever was.
+fn fold_anew(tx: &mut Group<'_>, before: &Account, after: &Account) {
+    let (app, user) = (&after.app, after.user);
+    if let Some(old) = before.user_name().filter(|name| layout::folded(name) != crate::text::folded(name)) {
+        tx.remove(layout::name(app, &layout::folded(old), user));
+    }
+    if let Some(name) = after.user_name().filter(|name| !name.is_ascii()) {
+        tx.put_key(layout::name(app, &crate::text::folded(name), user));
     }
 }

@@ -9,7 +9,7 @@ use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Status, StatusKind};
 use crate::provision::outcome::FailureClass;
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::acts::edges;
+use crate::store::acts::{admission, edges};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Rows};
 use crate::store::layout;
@@ -24,7 +24,7 @@ pub(crate) struct Life {
     pub(crate) indexed_due: Option<Timestamp>,
     /// The app's digest when it was filed.
     pub(crate) app_digest: Digest,
-    /// The hour in whose window it counts, while it does.
+    /// The hour in which it was filed, while it counts against the blast radius.
     pub(crate) counted: Option<u64>,
     /// The pair's event before.
     pub(crate) previous: Option<EventId>,
@@ -115,6 +115,9 @@ impl Life {
         self.indexed_due = due(&self.event);
         index(tx, &self.event);
         tx.count_event(&self.event.operation.app, Some(from), to)?;
+        if to.is_final() {
+            admission::ended(tx, self, at)?;
+        }
         self.enter(tx, at, Fact::Stepped { status: to, class: why.class, detail: why.detail.to_owned() });
         edges::follow(tx, &self.event, at)?;
         self.save(tx)

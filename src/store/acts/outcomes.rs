@@ -13,7 +13,7 @@ use crate::provision::outcome::{Done, Exchange, Failure, FailureClass, Outcome};
 use crate::store::act::{Finish, StoreError, StoreResult};
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Running, Why};
-use crate::store::acts::{admission, edge_outcomes, edges, marks, planning, pushing};
+use crate::store::acts::{edge_outcomes, edges, marks, planning, pushing};
 use crate::store::group::Group;
 use crate::store::query::Urgency;
 
@@ -83,9 +83,6 @@ fn settle(tx: &mut Group<'_>, life: &mut Life, outcome: Outcome, at: Timestamp) 
             dirty(tx, life, at)
         }
         Outcome::Void { why } => {
-            if life.event.attempts == 0 {
-                admission::release(tx, life)?;
-            }
             life.step(tx, Status::Superseded { by: None }, at, Why::words(&why))?;
             close(tx, life, |account| {
                 settled(account);

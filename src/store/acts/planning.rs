@@ -190,7 +190,14 @@ fn owner(rows: &dyn Rows, prefix: &Key) -> StoreResult<Option<UserId>> {
 }
 
 pub(crate) fn owners_by_name(rows: &dyn Rows, app: &AppName, names: &[String]) -> StoreResult<Vec<Option<UserId>>> {
-    names.iter().map(|name| owner(rows, &layout::names(app, &layout::folded(name)))).collect()
+    let one = |name: &String| {
+        let (now, before) = (crate::text::folded(name), layout::folded(name));
+        match owner(rows, &layout::names(app, &now))? {
+            None if now != before => owner(rows, &layout::names(app, &before)),
+            found => Ok(found),
+        }
+    };
+    names.iter().map(one).collect()
 }
 
 pub(crate) fn owners_by_remote_id(rows: &dyn Rows, app: &AppName, ids: &[String]) -> StoreResult<Vec<Option<UserId>>> {

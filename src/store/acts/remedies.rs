@@ -11,7 +11,7 @@ use crate::store::act::{StoreError, StoreResult};
 use crate::store::acts::edges::{self, Flying};
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Running, Why};
-use crate::store::acts::{admission, directory, marks};
+use crate::store::acts::{directory, marks};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
@@ -145,9 +145,6 @@ fn not_in_flight(rows: &dyn Rows, app: &AppName, account: &Account) -> StoreResu
 pub(crate) fn supersede(tx: &mut Group<'_>, draft: &mut Draft, why: &str, at: Timestamp) -> StoreResult<()> {
     let Some(open) = draft.account.open_event else { return Ok(()) };
     if let Some(mut life) = life::load(tx, open)? {
-        if life.event.is_unsent() {
-            admission::release(tx, &mut life)?;
-        }
         life.step(tx, Status::Superseded { by: None }, at, Why::words(why))?;
     }
     draft.close();
@@ -167,7 +164,6 @@ pub(crate) fn expire(tx: &mut Group<'_>, app: &AppName, filed_before: Timestamp,
         if kind.is_leaving() || kind == Kind::Link || life.event.filed_at >= filed_before {
             continue;
         }
-        admission::release(tx, &mut life)?;
         life.step(tx, Status::Expired, at, Why::words("nobody decided in time"))?;
         let user = life.event.operation.user;
         let mut draft = Draft::load(tx, app, user)?;

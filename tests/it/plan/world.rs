@@ -110,6 +110,7 @@ impl World {
             catalogue: &self.catalogue,
             owners: &owners,
             unseen: &BTreeMap::new(),
+            shrunk: &BTreeMap::new(),
         })
     }
 

@@ -362,7 +362,7 @@ pub(crate) fn spec(connector: &str, base_url: &str) -> AppSpec {
     let connector = Connector::parse("connectors/model.toml".as_ref(), &connector).unwrap();
     let app = format!(
         "connector = \"model\"\nbase_url = \"{base_url}\"\ncredential = \"env:TOKEN\"\nrules = \"model.rhai\"\n\
-         [assign]\neveryone = true\n"
+         [assign]\neveryone = true\n[approvals]\ndelete = false\n"
     );
     let app = App::parse("apps/model.toml".as_ref(), &app).unwrap();
     AppSpec::new(AppName::new("model").unwrap(), app, connector, Default::default(), Vec::new())
@@ -450,7 +450,18 @@ impl Stage {
         let connector = Digest::of(&self.spec.connector);
         self.event.payload = self.event.operation.payload_digest(&self.spec.app.origin(), connector, &[]);
         let now = self.model.clock.now();
-        let cleared = clear(&self.event, &self.account, &self.spec, connector, &AppState::Live, now).unwrap();
+        let cleared = clear(
+            &self.event,
+            &self.account,
+            &self.spec,
+            usher::provision::guard::clearance::Today {
+                connector,
+                state: &AppState::Live,
+                as_of: now,
+                protection: &[],
+            },
+        )
+        .unwrap();
         perform::perform(self.context(), &cleared, &self.account).await
     }
 

@@ -134,3 +134,30 @@ fn a_committed_generation_is_resumed_by_the_next_process() {
         super::world::all_is_well(&store).await;
     });
 }
+
+#[test]
+fn a_generation_of_version_1_is_read_without_what_it_did_not_know() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let store = open(&path);
+    let preview = Preview { missing: 3, findings: vec!["look".into()], ..Preview::default() };
+    let before = super::world::block_on(async {
+        store.open_import(import(1)).await.unwrap();
+        store.close_import(import_id(1), preview, vec!["too many".into()], at(1)).await.unwrap();
+        store.imports(1).await.unwrap()
+    });
+    drop(store);
+    let database = ::sled::Config::new().path(&path).open().unwrap();
+    let key = [[b'i'].as_slice(), import_id(1).0.as_bytes(), &[0, 0]].concat();
+    let mut row = database.get(&key).unwrap().unwrap().to_vec();
+    assert_eq!((row[0], row.pop()), (2, Some(0)), "the list of what shrinks is last, and empty");
+    row[0] = 1;
+    database.insert(key, row).unwrap();
+    database.flush().unwrap();
+    drop(database);
+    let store = open(&path);
+    super::world::block_on(async {
+        assert_eq!(store.imports(1).await.unwrap(), before);
+        store.commit_import(import_id(1), operator(), at(2)).await.unwrap();
+    });
+}

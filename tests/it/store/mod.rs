@@ -13,4 +13,5 @@ mod kill;
 mod pushing;
 mod reconcile;
 mod revisions;
+mod window;
 mod world;

@@ -234,7 +234,9 @@ pub(super) fn summary(number: u64, seconds: u64, page: &PlanPage) -> PlanSummary
 /// Admits and files one page at second `seconds`.
 pub(super) async fn file(store: &dyn Store, seconds: u64, operations: Vec<Planned>) -> Filed {
     let page = page(operations);
-    let summary = summary(seconds, seconds, &page);
+    // No two plans have the same id, also those of one second.
+    let number = seconds * 1_000 + store.head().await.unwrap().sequence;
+    let summary = summary(number, seconds, &page);
     store.admit(summary.clone()).await.unwrap();
     store.file(&summary, page, Cursor::default()).await.unwrap()
 }

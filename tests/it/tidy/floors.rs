@@ -18,7 +18,7 @@ pub(crate) const FLOORS: [&[&[&str]]; 6] = [
 const DOOR: &[&str] = &["config", "telemetry", "cli", "main"];
 
 /// Every dependency and the modules it is fenced to; empty = allowed everywhere.
-pub(crate) const FENCES: [(&str, &[&str]); 41] = [
+pub(crate) const FENCES: [(&str, &[&str]); 42] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("thiserror", &[]),
@@ -30,6 +30,7 @@ pub(crate) const FENCES: [(&str, &[&str]); 41] = [
     ("sha2", &["digest", "password"]),
     ("getrandom", &["entropy"]),
     ("zeroize", &["secret", "password"]),
+    ("unicode_normalization", &["text"]),
     ("toml", &["text", "config", "cli"]),
     // postcard is the byte form behind every digest, of the chain's entries and of the rows.
     ("postcard", &["digest", "history", "store"]),
