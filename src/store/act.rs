@@ -300,6 +300,10 @@ pub trait Store: Send + Sync {
         by: OperatorId,
         at: Timestamp,
     ) -> StoreResult<()>;
+    /// The revision that was active at a time, and since when, as far as that was kept.
+    async fn active_at(&self, at: Timestamp) -> StoreResult<Option<(RevisionNumber, Timestamp)>>;
+    /// Who is behind a cause of something filed at a time: who edited, imported or activated; `None` = nobody.
+    async fn causer(&self, cause: &Cause, at: Timestamp) -> StoreResult<Option<OperatorId>>;
     /// The active revision.
     async fn active_revision(&self) -> StoreResult<Option<Revision>>;
     /// Revisions, newest first.
@@ -420,7 +424,7 @@ pub trait Store: Send + Sync {
 
     // --- reads --------------------------------------------------------------------------------------------------------
 
-    /// Events, newest first.
+    /// Events, newest first. The page's cursor leads on in the direction asked for: to older ones, or with `after` to newer ones.
     async fn events(&self, query: EventQuery) -> StoreResult<Page<Event, EventId>>;
     /// One event.
     async fn event(&self, id: EventId) -> StoreResult<Option<Event>>;

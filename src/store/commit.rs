@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::acts::reads;
+use crate::store::acts::{briefs, reads};
 use crate::store::group::Group;
 use crate::store::kv::Kv;
 use crate::store::layout;
@@ -28,6 +28,7 @@ pub(crate) struct Committer {
 impl Committer {
     /// Starts where the rows' chain ends.
     pub(crate) fn open(kv: &dyn Kv) -> StoreResult<Self> {
+        briefs::ensure(kv)?;
         Ok(Self { head: reads::head(kv)? })
     }
 

@@ -24,8 +24,8 @@ use crate::store::act::{
     Store, StoreResult, Verified,
 };
 use crate::store::acts::{
-    admission, catalogue, check, decisions, directory, edge_outcomes, edge_pushing, edges, filing, identity, imports,
-    outcomes, planning, pushing, reads, reconcile, remedies, revisions,
+    admission, briefs, catalogue, check, decisions, directory, edge_outcomes, edge_pushing, edges, filing, identity,
+    imports, outcomes, planning, pushing, reads, reconcile, remedies, revisions,
 };
 use crate::store::backup;
 use crate::store::query::{AccountQuery, AppRecord, Counts, EventQuery, Import, Mark, PairRow, Preview, Window};
@@ -123,6 +123,13 @@ impl<B: Backend> Store for B {
         at: Timestamp,
     ) -> StoreResult<()> {
         self.stored().write(move |tx| revisions::activate(tx, number, parent, &apps, by, at)).await
+    }
+    async fn active_at(&self, at: Timestamp) -> StoreResult<Option<(RevisionNumber, Timestamp)>> {
+        self.stored().read(move |rows| revisions::active_at(rows, at)).await
+    }
+    async fn causer(&self, cause: &Cause, at: Timestamp) -> StoreResult<Option<OperatorId>> {
+        let cause = cause.clone();
+        self.stored().read(move |rows| briefs::causer(rows, &cause, at)).await
     }
     async fn active_revision(&self) -> StoreResult<Option<Revision>> {
         self.stored().read(move |rows| revisions::active(rows)).await

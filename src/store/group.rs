@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::history::chain;
-use crate::id::{AppName, EventId, UserId};
+use crate::id::{AppName, EventId, OperatorId, UserId};
 use crate::provision::account::Presence;
 use crate::provision::edge::EdgeState;
 use crate::provision::entry::{Entry, Fact};
-use crate::provision::event::StatusKind;
+use crate::provision::event::{Event, StatusKind};
 use crate::store::act::{StoreError, StoreResult};
+use crate::store::acts::briefs::{self, Causers};
+use crate::store::brief::{self, Brief, Briefs};
 use crate::store::kv::{self, Order, Overlay, Pair, Rows, WriteBatch};
 use crate::store::layout::{self, Key, PART_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::store::query::Counts;
@@ -30,6 +32,11 @@ pub(crate) struct Group<'a> {
     counts: BTreeMap<AppName, Counts>,
     entries: Vec<(Entry, Vec<u8>)>,
     filed: Vec<Arc<FiledEvent>>,
+    /// Events in brief, by row, and what the act that is running overwrote in them.
+    briefs: BTreeMap<u64, Briefs>,
+    undo_briefs: Vec<(EventId, Option<Brief>)>,
+    /// Who is behind the causes met so far.
+    causers: Causers,
     mark: Mark,
 }
 
@@ -70,6 +77,9 @@ impl<'a> Group<'a> {
             counts: BTreeMap::new(),
             entries: Vec::new(),
             filed: Vec::new(),
+            briefs: BTreeMap::new(),
+            undo_briefs: Vec::new(),
+            causers: Causers::default(),
             mark,
         }
     }
@@ -77,6 +87,7 @@ impl<'a> Group<'a> {
     /// Runs one act: kept if it succeeds, without a trace if it fails.
     pub(crate) fn run<T>(&mut self, act: impl FnOnce(&mut Self) -> StoreResult<T>) -> StoreResult<T> {
         self.undo.clear();
+        self.undo_briefs.clear();
         self.mark =
             Mark { head: self.head.clone(), counts: None, entries: self.entries.len(), filed: self.filed.len() };
         let result = act(self);
@@ -92,6 +103,12 @@ impl<'a> Group<'a> {
             match before {
                 Some(slot) => drop(self.rows.insert(key, slot)),
                 None => drop(self.rows.remove(&key)),
+            }
+        }
+        while let Some((event, before)) = self.undo_briefs.pop() {
+            let (row, position) = brief::place(event);
+            if let Some(briefs) = self.briefs.get_mut(&row) {
+                briefs.set(position, before);
             }
         }
         self.head = self.mark.head.clone();
@@ -122,6 +139,10 @@ impl<'a> Group<'a> {
         for (app, mut counts) in self.counts {
             tidy_counts(&mut counts);
             self.rows.insert(layout::counts(&app).0, Some(encode(&counts)));
+        }
+        for (row, mut briefs) in self.briefs {
+            briefs.tidy();
+            self.rows.insert(layout::briefs(row).0, Some(encode(&briefs)));
         }
         if !self.rows.is_empty() {
             self.head.commits += 1;
@@ -154,6 +175,7 @@ impl<'a> Group<'a> {
     /// Writes an event as it is filed.
     pub(crate) fn put_filed(&mut self, filed: FiledEvent) -> StoreResult<()> {
         self.put(layout::event_filed(filed.event.id), &filed)?;
+        briefs::filed(self, &filed)?;
         self.filed.push(Arc::new(filed));
         Ok(())
     }
@@ -272,6 +294,32 @@ impl<'a> Group<'a> {
         }
         *counts.events.entry(to).or_default() += 1;
         Ok(())
+    }
+
+    // --- events in brief --------------------------------------------------------------------------------------------
+
+    /// Puts an event into the briefs, or takes it out.
+    pub(crate) fn set_brief(&mut self, event: EventId, brief: Option<Brief>) -> StoreResult<()> {
+        let (row, position) = brief::place(event);
+        if !self.briefs.contains_key(&row) {
+            let stored = kv::read::<Briefs>(self.base, &layout::briefs(row))?.unwrap_or_default();
+            self.briefs.insert(row, stored);
+        }
+        if let Some(briefs) = self.briefs.get_mut(&row) {
+            self.undo_briefs.push((event, briefs.get(position).cloned()));
+            briefs.set(position, brief);
+        }
+        Ok(())
+    }
+
+    /// Who is behind the cause of an event.
+    pub(crate) fn causer(&mut self, event: &Event) -> StoreResult<Option<OperatorId>> {
+        if let Some(causer) = self.causers.known(event) {
+            return Ok(causer);
+        }
+        let causer = briefs::causer(self, &event.cause, event.filed_at)?;
+        self.causers.keep(event, causer);
+        Ok(causer)
     }
 
     // --- entries ----------------------------------------------------------------------------------------------------

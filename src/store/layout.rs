@@ -38,6 +38,8 @@
 //! | `W` | app, hour | granted edges at the hour's first admission |
 //! | `A` | app, user id | values that are kept as they are at the target |
 //! | `P` | app, part | what the last reconcile found, and what it remembers for the next, in parts |
+//! | `I` | number of the row | 256 events in brief: what the history is searched by |
+//! | `V` | time, revision number | who activated it |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -359,6 +361,20 @@ pub(crate) fn adopted(app: &AppName, user: UserId) -> Key {
 pub(crate) fn reconciled(app: &AppName) -> Key {
     Key::new(b'P').name(app)
 }
+/// All events in brief.
+pub(crate) fn briefs_rows() -> Key {
+    Key::new(b'I')
+}
+pub(crate) fn briefs(row: u64) -> Key {
+    Key::new(b'I').number(row)
+}
+/// All activations, oldest first.
+pub(crate) fn activations() -> Key {
+    Key::new(b'V')
+}
+pub(crate) fn activation(at: Timestamp, number: RevisionNumber) -> Key {
+    Key::new(b'V').time(at).number(number.0)
+}
 pub(crate) fn headers() -> Key {
     Key::new(b'H')
 }
@@ -383,6 +399,11 @@ pub(crate) fn user_at_end(key: &[u8]) -> Option<UserId> {
 pub(crate) fn number_at_end(key: &[u8]) -> Option<u64> {
     let tail = key.len().checked_sub(8)?;
     key[tail..].try_into().ok().map(u64::from_be_bytes)
+}
+
+/// Time and revision of a key made by [`activation`].
+pub(crate) fn activation_at_end(key: &[u8]) -> Option<(Timestamp, RevisionNumber)> {
+    due_at_end(key).map(|(at, number)| (at, RevisionNumber(number.0)))
 }
 
 /// Time and event of a key made by [`due`].

@@ -13,6 +13,7 @@ pub mod query;
 pub mod sled;
 
 mod acts;
+mod brief;
 mod commit;
 mod face;
 mod group;

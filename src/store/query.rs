@@ -33,10 +33,21 @@ pub struct EventQuery {
     pub since: Option<Timestamp>,
     /// Filed before.
     pub until: Option<Timestamp>,
-    /// Below this id: the cursor.
+    /// Caused or decided by this operator.
+    pub operator: Option<OperatorId>,
+    /// Below this id: the cursor to older ones.
     pub before: Option<EventId>,
+    /// Above this id: the cursor to newer ones. The page is the one next to it, and newest first all the same.
+    pub after: Option<EventId>,
     /// At most this many rows.
     pub limit: usize,
+}
+
+impl EventQuery {
+    /// Whether an event lies between the cursors.
+    pub fn reaches(&self, event: EventId) -> bool {
+        self.before.is_none_or(|before| event < before) && self.after.is_none_or(|after| event > after)
+    }
 }
 
 /// Which accounts, by user id. Absent fields do not filter.

@@ -87,6 +87,7 @@ rows! {
     Refresh = "a refresh";
     AdoptedValues = "adopted values";
     Reconciled = "a reconcile";
+    Activation = "an activation";
 }
 
 /// The body of an earlier version to whose end empty values were added.
@@ -304,6 +305,12 @@ pub(crate) struct AdoptedValues(pub(crate) BTreeMap<String, Option<Value>>);
 pub(crate) struct Reconciled {
     pub(crate) report: ReconcileReport,
     pub(crate) memory: Memory,
+}
+
+/// A revision was activated; when and which are in the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Activation {
+    pub(crate) by: crate::id::OperatorId,
 }
 
 /// Counters of one app as maps without zeros, so that recomputed ones compare equal.

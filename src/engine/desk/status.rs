@@ -80,7 +80,7 @@ impl Engine {
             None => None,
         };
         let HistoryFilter { app, statuses, kind, since, until, before, limit } = filter;
-        let query = EventQuery { user, app, statuses, open: false, kind, since, until, before, limit };
+        let query = EventQuery { user, app, statuses, kind, since, until, before, limit, ..EventQuery::default() };
         let page = self.parts.store.events(query).await?;
         Ok(Answer::History { events: page.items, next: page.next })
     }

@@ -8,6 +8,7 @@ use crate::provision::account::Account;
 use crate::provision::edge::Edge;
 use crate::provision::event::StatusKind;
 use crate::store::act::{StoreResult, Verified};
+use crate::store::acts::briefs::Finder;
 use crate::store::acts::life::{self, Life, Running};
 use crate::store::acts::reads;
 use crate::store::kv::{self, Order, Rows};
@@ -114,6 +115,7 @@ impl Recount {
 
     fn events(&mut self, rows: &dyn Rows, walk: &mut Walk) -> StoreResult<()> {
         let running = Running::read(rows, None)?;
+        let mut finder = Finder::default();
         let mut state: Option<Vec<u8>> = None;
         kv::walk(rows, &layout::events(), Order::Descending, &mut |key, value| {
             if key.last() == Some(&1) {
@@ -125,6 +127,9 @@ impl Recount {
             self.head.events += 1;
             *self.app(&life.event.operation.app).events.entry(life.event.status.kind()).or_default() += 1;
             check_index(rows, &life, walk)?;
+            if !finder.finds(rows, &life.event)? {
+                walk.problem(format!("the history does not find {} by what it is", life.event.id));
+            }
             Ok(true)
         })
     }

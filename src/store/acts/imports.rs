@@ -18,7 +18,7 @@ use crate::store::record::{decode, encode};
 /// At most this many rows a call.
 const STAGE_ROWS_MAX: usize = 1_000;
 
-fn find(rows: &dyn Rows, id: ImportId) -> StoreResult<Option<Import>> {
+pub(crate) fn find(rows: &dyn Rows, id: ImportId) -> StoreResult<Option<Import>> {
     kv::read_parts(rows, &layout::import(id))?.map(|bytes| decode(&bytes)).transpose()
 }
 

@@ -9,7 +9,7 @@ use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Status, StatusKind};
 use crate::provision::outcome::FailureClass;
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::acts::{admission, edges};
+use crate::store::acts::{admission, briefs, edges};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Rows};
 use crate::store::layout;
@@ -88,6 +88,7 @@ impl Life {
             trail: self.trail[1..].to_vec(),
             progress: self.event.progress.clone(),
         };
+        briefs::moved(tx, &self.event)?;
         tx.put(layout::event_state(self.event.id), &state)
     }
 

@@ -2,6 +2,7 @@
 //! [`Group`](crate::store::group::Group). Written once, for every backend. Never do I/O of their own.
 
 pub(crate) mod admission;
+pub(crate) mod briefs;
 pub(crate) mod catalogue;
 pub(crate) mod check;
 pub(crate) mod decisions;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::clock::Span;
 use crate::history::chain::{self, Header};
 use crate::id::{AppName, BatchId, EventId, UserId};
 use crate::page::Page;
@@ -10,8 +9,8 @@ use crate::provision::account::Account;
 use crate::provision::entry::Entry;
 use crate::provision::event::{Event, StatusKind};
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::acts::ledger;
-use crate::store::acts::life::{self, Life, Running};
+use crate::store::acts::life::{self, Running};
+use crate::store::acts::{briefs, ledger};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout::{self, PART_BYTES_MAX};
 use crate::store::query::{AccountQuery, Counts, EventQuery};
@@ -38,24 +37,23 @@ pub(crate) fn event(rows: &dyn Rows, id: EventId) -> StoreResult<Option<Event>> 
     Ok(life::load_shown(rows, id, &Running::read(rows, None)?)?.map(|life| life.event))
 }
 
-/// Times of events of different plans may be out of step by this much.
-const SLACK: Span = Span::from_days(1);
-
-fn fits(event: &Event, query: &EventQuery) -> bool {
+/// Whether an event is asked for.
+pub(crate) fn fits(rows: &dyn Rows, event: &Event, query: &EventQuery) -> StoreResult<bool> {
     let status = event.status.kind();
-    query.user.is_none_or(|user| event.operation.user == user)
+    let fits = query.user.is_none_or(|user| event.operation.user == user)
         && query.app.as_ref().is_none_or(|app| event.operation.app == *app)
         && (query.statuses.is_empty() || query.statuses.contains(&status))
         && (!query.open || !status.is_final())
         && query.kind.is_none_or(|kind| event.operation.kind == kind)
         && query.since.is_none_or(|since| event.filed_at >= since)
         && query.until.is_none_or(|until| event.filed_at < until)
-        && query.before.is_none_or(|before| event.id < before)
-}
-
-/// Whether no older event can fit.
-fn past(event: &Event, query: &EventQuery) -> bool {
-    query.since.is_some_and(|since| event.filed_at < since.minus(SLACK))
+        && query.reaches(event.id);
+    Ok(match query.operator.filter(|_| fits) {
+        Some(operator) => {
+            briefs::operators(briefs::causer(rows, &event.cause, event.filed_at)?, event).contains(&operator)
+        }
+        None => fits,
+    })
 }
 
 pub(crate) fn events(rows: &dyn Rows, query: &EventQuery) -> StoreResult<Page<Event, EventId>> {
@@ -66,26 +64,28 @@ pub(crate) fn events(rows: &dyn Rows, query: &EventQuery) -> StoreResult<Page<Ev
     let mut items = match (query.user, listed(query)) {
         (Some(user), _) => of_user(rows, query, user, &running)?,
         (None, Some(statuses)) => of_status(rows, query, &statuses, &running)?,
-        (None, None) => newest(rows, query, &running)?,
+        (None, None) => briefs::search(rows, query, &running)?,
     };
     // One more than asked for says that there is a next page.
     let next = items.get(query.limit).map(|_| items[query.limit - 1].id);
     items.truncate(query.limit);
+    if query.after.is_some() {
+        items.reverse();
+    }
     Ok(Page { items, next })
 }
 
-/// The statuses asked for, if indexes list all of them.
+/// The statuses asked for, if they are those of open events, which are few and listed by indexes.
 fn listed(query: &EventQuery) -> Option<Vec<StatusKind>> {
     let wanted: Vec<StatusKind> = StatusKind::ALL
         .into_iter()
         .filter(|status| query.statuses.is_empty() || query.statuses.contains(status))
         .collect();
     let wanted: Vec<StatusKind> = wanted.into_iter().filter(|status| !query.open || !status.is_final()).collect();
-    let scanned = [StatusKind::Succeeded, StatusKind::Superseded];
-    (!wanted.iter().any(|status| scanned.contains(status))).then_some(wanted)
+    (!wanted.iter().any(|status| status.is_final())).then_some(wanted)
 }
 
-/// By the indexes of open and unhappy events.
+/// By the indexes of open events.
 fn of_status(
     rows: &dyn Rows,
     query: &EventQuery,
@@ -100,9 +100,13 @@ fn of_status(
     }
     ids.extend(running.ids());
     let mut events = Vec::new();
-    for id in ids.into_iter().rev().filter(|id| query.before.is_none_or(|before| *id < before)) {
+    let mut ids: Vec<EventId> = ids.into_iter().filter(|id| query.reaches(*id)).collect();
+    if query.after.is_none() {
+        ids.reverse();
+    }
+    for id in ids {
         let Some(life) = life::load_shown(rows, id, running)? else { continue };
-        if fits(&life.event, query) {
+        if fits(rows, &life.event, query)? {
             events.push(life.event);
         }
         if events.len() > query.limit {
@@ -128,53 +132,28 @@ fn ids_of_status(rows: &dyn Rows, app: &AppName, status: StatusKind) -> StoreRes
     Ok(ids)
 }
 
-/// Along the pair's events, newest first.
+/// Along the events of the user's pairs, newest first, or those above the cursor from the oldest up.
 fn of_user(rows: &dyn Rows, query: &EventQuery, user: UserId, running: &Running) -> StoreResult<Vec<Event>> {
     let mut events: Vec<Event> = Vec::new();
     for app in query.app.clone().map_or_else(|| apps(rows), |app| Ok(vec![app]))? {
         let mut next = ledger::find(rows, &app, user)?.and_then(|account| account.last_event);
         let mut taken = 0;
-        while let Some(id) = next
-            && taken <= query.limit
+        while let Some(id) = next.filter(|id| query.after.is_none_or(|after| *id > after))
+            && (taken <= query.limit || query.after.is_some())
         {
             let Some(life) = life::load_shown(rows, id, running)? else { break };
             next = life.previous;
-            if past(&life.event, query) {
-                break;
-            }
-            if fits(&life.event, query) {
+            if fits(rows, &life.event, query)? {
                 events.push(life.event);
                 taken += 1;
             }
         }
     }
-    events.sort_by_key(|event| std::cmp::Reverse(event.id));
+    events.sort_by_key(|event| event.id);
+    if query.after.is_none() {
+        events.reverse();
+    }
     events.truncate(query.limit + 1);
-    Ok(events)
-}
-
-/// All events, newest first.
-fn newest(rows: &dyn Rows, query: &EventQuery, running: &Running) -> StoreResult<Vec<Event>> {
-    let from = layout::events();
-    let to = query.before.map_or_else(|| from.end(), |before| layout::event(before).0);
-    let mut events = Vec::new();
-    let mut state: Option<Vec<u8>> = None;
-    kv::walk_range(rows, (from.0, to), Order::Descending, &mut |key, value| {
-        // The state comes before the event it belongs to.
-        if key.last() == Some(&1) {
-            state = Some(value.to_vec());
-            return Ok(true);
-        }
-        let mut life = Life::decode(value, state.take().as_deref())?;
-        life.run(running);
-        if past(&life.event, query) {
-            return Ok(false);
-        }
-        if fits(&life.event, query) {
-            events.push(life.event);
-        }
-        Ok(events.len() <= query.limit)
-    })?;
     Ok(events)
 }
 

@@ -13,7 +13,7 @@ use crate::store::group::{About, Group};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
 use crate::store::query::{AppRecord, Sweep};
-use crate::store::record::{BundleFile, decode, encode};
+use crate::store::record::{Activation, BundleFile, decode, encode};
 
 pub(crate) fn put(
     tx: &mut Group<'_>,
@@ -59,6 +59,7 @@ pub(crate) fn activate(
         return Err(StoreError::Stale(format!("the active revision is {}, not {}", name(current), name(parent))));
     }
     tx.put(layout::meta("active"), &number.0)?;
+    tx.put(layout::activation(at, number), &Activation { by })?;
     for app in apps {
         open_sweep(tx, app, Cause::Activation(number))?;
     }
@@ -66,6 +67,30 @@ pub(crate) fn activate(
     let what = if back { "rolled back to" } else { "activated" }.to_owned();
     tx.enter(at, About::default(), Fact::Revision { number, digest: revision.digest, what, operator: by });
     Ok(())
+}
+
+/// Who had activated a revision at a time; for one that was activated before this was kept: its author.
+pub(crate) fn activated_by(rows: &dyn Rows, number: RevisionNumber, at: Timestamp) -> StoreResult<Option<OperatorId>> {
+    let mut by = None;
+    let until = layout::activation(at.plus_millis(1), RevisionNumber(0)).0;
+    kv::walk_range(rows, (layout::activations().0, until), Order::Descending, &mut |key, value| {
+        if layout::activation_at_end(key).is_some_and(|(_, activated)| activated == number) {
+            by = Some(decode::<Activation>(value)?.by);
+        }
+        Ok(by.is_none())
+    })?;
+    match by {
+        Some(by) => Ok(Some(by)),
+        None => Ok(kv::read::<Revision>(rows, &layout::revision(number))?.map(|revision| revision.author)),
+    }
+}
+
+/// The revision that was active at a time, and since when; `None` = none, or it was activated before this was kept.
+pub(crate) fn active_at(rows: &dyn Rows, at: Timestamp) -> StoreResult<Option<(RevisionNumber, Timestamp)>> {
+    let from = layout::activations().0;
+    let to = layout::activation(at.plus_millis(1), RevisionNumber(0)).0;
+    let found = rows.scan(&from, &to, Order::Descending, 1)?;
+    Ok(found.first().and_then(|(key, _)| layout::activation_at_end(key)).map(|(since, number)| (number, since)))
 }
 
 pub(crate) fn active(rows: &dyn Rows) -> StoreResult<Option<Revision>> {
