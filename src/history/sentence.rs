@@ -111,6 +111,16 @@ fn fact(fact: &Fact) -> String {
         Fact::EdgeEnded { change, detail, .. } => format!("{}: {detail}", change.words()),
         Fact::Stepped { status, detail, .. } if detail.is_empty() => status.to_string(),
         Fact::Stepped { status, detail, .. } => format!("{status}: {detail}"),
+        Fact::Filed { plan, plan_digest, revision, payload, status, .. } => {
+            let under = revision.map_or_else(String::new, |revision| format!(" under {revision}"));
+            format!("planned by {plan} ({}){under}, payload {}, {status}", plan_digest.short(), payload.short())
+        }
+        Fact::Found { values, active } => {
+            let state = if *active { "active" } else { "not active" };
+            let paths: Vec<&str> = values.keys().map(String::as_str).collect();
+            format!("found there, {state}, with {}", paths.join(", "))
+        }
+        Fact::Erased { what, .. } => what.clone(),
         Fact::Import { import, what, .. } => format!("import {import}: {what}"),
         Fact::UserEdited { what, .. } | Fact::AccountTouched { what, .. } | Fact::Operator { what, .. } => what.clone(),
         Fact::Revision { number, what, .. } => format!("{what} {number}"),

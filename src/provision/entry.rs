@@ -1,14 +1,18 @@
 //! Entries: immutable facts. The sum of an event's entries is its history; the committer numbers them, so chain order is commit
 //! order. Bodies are kept beside the chain (which covers their digests), so that personal data can be erased later.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
+use crate::directory::value::Value;
 use crate::id::{AppName, EventId, ImportId, OperatorId, PlanId, RevisionNumber, UserId};
 use crate::provision::approval::Decision;
 use crate::provision::edge::EdgeChange;
 use crate::provision::event::StatusKind;
+use crate::provision::gone::Ranges;
 use crate::provision::operation::Kind;
 use crate::provision::outcome::{Exchange, FailureClass};
 
@@ -33,7 +37,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
-    /// An event was filed. The operation itself is in the event's row; its payload digest binds it.
+    /// An event was filed, as it was said before [`Fact::Filed`]: its payload's digest binds the operation.
     Planned {
         /// What it does.
         kind: Kind,
@@ -149,5 +153,42 @@ pub enum Fact {
     Reconciled {
         /// In words, without values.
         what: String,
+    },
+    /// An event was filed. Its row, with operation, findings and cause, is bound by a digest.
+    Filed {
+        /// What it does.
+        kind: Kind,
+        /// Which plan.
+        plan: PlanId,
+        /// Over all operations of the plan.
+        plan_digest: Digest,
+        /// The revision it was planned under.
+        revision: Option<RevisionNumber>,
+        /// The payload's digest.
+        payload: Digest,
+        /// Pending, queued or refused.
+        status: StatusKind,
+        /// Of the event's row as it was filed.
+        row: Digest,
+    },
+    /// A link found these values at the target: they became the base of what follows.
+    Found {
+        /// By attribute path.
+        values: BTreeMap<String, Value>,
+        /// Whether the account was active.
+        active: bool,
+    },
+    /// Events or bodies of entries were taken out of the history: archived because of their age, or erased because of whom they are about.
+    Erased {
+        /// In words.
+        what: String,
+        /// Events that are gone or have no values any more.
+        events: Ranges,
+        /// Entries whose bodies are gone; what the chain says of them stays.
+        entries: Ranges,
+        /// Digest of what was written to the archive.
+        archived: Option<Digest>,
+        /// Who asked for it; nobody if it was their age.
+        operator: Option<OperatorId>,
     },
 }

@@ -11,6 +11,7 @@ pub mod edge;
 pub mod entitlement;
 pub mod entry;
 pub mod event;
+pub mod gone;
 pub mod granting;
 pub mod guard;
 pub mod leaving;

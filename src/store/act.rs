@@ -204,6 +204,39 @@ pub struct Verified {
     pub problems: Vec<String>,
 }
 
+/// An event that may be archived, with its entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aged {
+    /// The event.
+    pub event: Event,
+    /// Its entries, oldest first.
+    pub entries: Vec<Entry>,
+}
+
+/// Events that are in the archive, for [`Store::prune`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prune {
+    /// Which.
+    pub events: Vec<EventId>,
+    /// They ended before this.
+    pub before: Timestamp,
+    /// The archive's file.
+    pub file: String,
+    /// Of what was written there.
+    pub digest: Digest,
+}
+
+/// What [`Store::erase_user`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedUser {
+    /// Events without values now.
+    pub events: u64,
+    /// Entries without bodies now.
+    pub entries: u64,
+    /// Events that are not over: they keep what they need.
+    pub open: Vec<EventId>,
+}
+
 /// Workspace-wide settings in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -452,6 +485,15 @@ pub trait Store: Send + Sync {
     async fn head(&self) -> StoreResult<Head>;
     /// Adds one entry that belongs to no other act.
     async fn note(&self, fact: Fact, app: Option<AppName>, at: Timestamp) -> StoreResult<()>;
+    /// Which of these ends of the chain (sequence, hash) it does not contain any more, in words.
+    async fn missing_heads(&self, heads: Vec<(u64, String)>) -> StoreResult<Vec<String>>;
+    /// Events that ended before a time and that nothing refers to, oldest first.
+    async fn aged(&self, before: Timestamp, after: Option<EventId>, limit: usize) -> StoreResult<Page<Aged, EventId>>;
+    /// Takes archived events and the bodies of their entries out, with [`Fact::Erased`]; those that are gone or have moved are left
+    /// alone. Returns how many.
+    async fn prune(&self, prune: Prune, at: Timestamp) -> StoreResult<u64>;
+    /// Takes the values of one user out of all events that are over, with [`Fact::Erased`].
+    async fn erase_user(&self, user: UserId, by: OperatorId, at: Timestamp) -> StoreResult<ErasedUser>;
     /// Checks the whole chain and the kept counters.
     async fn verify(&self) -> StoreResult<Verified>;
     /// Writes a logical copy to a new file; returns the number of records.

@@ -1,13 +1,11 @@
 //! The committer: runs waiting acts one after the other, writes them together, flushes once, and answers only then.
 
-use std::sync::Arc;
-
 use crate::store::act::{StoreError, StoreResult};
 use crate::store::acts::{briefs, reads};
 use crate::store::group::Group;
 use crate::store::kv::Kv;
 use crate::store::layout;
-use crate::store::record::{FiledEvent, StoredHead};
+use crate::store::record::StoredHead;
 
 /// A group is closed once it has this many rows and entries: some MB, some milliseconds.
 const GROUP_ROWS_MAX: usize = 20_000;
@@ -52,8 +50,8 @@ impl Committer {
             job.run(&mut group);
             done.push(job);
         }
-        let (batch, head, filed) = group.seal();
-        let written = if batch.is_empty() { Ok(()) } else { self.write(kv, gate, batch, (head, filed)) };
+        let (batch, head, turnover) = group.seal();
+        let written = if batch.is_empty() { Ok(()) } else { self.write(kv, gate, batch, (head, turnover)) };
         for job in done {
             job.answer(written.as_ref().copied());
         }
@@ -64,7 +62,7 @@ impl Committer {
         kv: &dyn Kv,
         gate: &std::sync::RwLock<()>,
         batch: crate::store::kv::WriteBatch,
-        (head, filed): (StoredHead, Vec<Arc<FiledEvent>>),
+        (head, turnover): (StoredHead, crate::store::kv::Turnover),
     ) -> StoreResult<()> {
         kv.room()?;
         let applied = {
@@ -75,7 +73,7 @@ impl Committer {
         let written = applied.and_then(|()| kv.flush());
         match written {
             Ok(()) => {
-                kv.flushed(&head, filed);
+                kv.flushed(&head, turnover);
                 self.head = head;
                 Ok(())
             }

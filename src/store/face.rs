@@ -20,12 +20,12 @@ use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
 use crate::provision::plan::{PlanPage, PlanSummary};
 use crate::store::act::{
-    BegunEdges, Claimed, ClaimedEdges, Cursor, Decide, Decided, Filed, Finish, FinishEdges, Head, Identity, Lane,
-    Store, StoreResult, Verified,
+    Aged, BegunEdges, Claimed, ClaimedEdges, Cursor, Decide, Decided, ErasedUser, Filed, Finish, FinishEdges, Head,
+    Identity, Lane, Prune, Store, StoreResult, Verified,
 };
 use crate::store::acts::{
     admission, briefs, catalogue, check, decisions, directory, edge_outcomes, edge_pushing, edges, filing, identity,
-    imports, outcomes, planning, pushing, reads, reconcile, remedies, revisions,
+    imports, outcomes, planning, pushing, reads, reconcile, remedies, retention, revisions,
 };
 use crate::store::backup;
 use crate::store::query::{AccountQuery, AppRecord, Counts, EventQuery, Import, Mark, PairRow, Preview, Window};
@@ -336,6 +336,18 @@ impl<B: Backend> Store for B {
     }
     async fn note(&self, fact: Fact, app: Option<AppName>, at: Timestamp) -> StoreResult<()> {
         self.stored().write(move |tx| identity::note(tx, fact, app.as_ref(), at)).await
+    }
+    async fn missing_heads(&self, heads: Vec<(u64, String)>) -> StoreResult<Vec<String>> {
+        self.stored().read(move |rows| reads::missing_heads(rows, &heads)).await
+    }
+    async fn aged(&self, before: Timestamp, after: Option<EventId>, limit: usize) -> StoreResult<Page<Aged, EventId>> {
+        self.stored().read(move |rows| retention::aged(rows, before, after, limit)).await
+    }
+    async fn prune(&self, prune: Prune, at: Timestamp) -> StoreResult<u64> {
+        self.stored().write(move |tx| retention::prune(tx, &prune, at)).await
+    }
+    async fn erase_user(&self, user: UserId, by: OperatorId, at: Timestamp) -> StoreResult<ErasedUser> {
+        self.stored().write(move |tx| retention::erase_user(tx, user, by, at)).await
     }
     async fn verify(&self) -> StoreResult<Verified> {
         self.stored().read(move |rows| check::verify(rows)).await

@@ -14,7 +14,7 @@ use crate::provision::event::{Event, StatusKind};
 use crate::store::act::{StoreError, StoreResult};
 use crate::store::acts::briefs::{self, Causers};
 use crate::store::brief::{self, Brief, Briefs};
-use crate::store::kv::{self, Order, Overlay, Pair, Rows, WriteBatch};
+use crate::store::kv::{self, Order, Overlay, Pair, Rows, Turnover, WriteBatch};
 use crate::store::layout::{self, Key, PART_BYTES_MAX, VALUE_BYTES_MAX};
 use crate::store::query::Counts;
 use crate::store::record::{FiledEvent, Row, StoredHead, encode, tidy_counts};
@@ -32,6 +32,8 @@ pub(crate) struct Group<'a> {
     counts: BTreeMap<AppName, Counts>,
     entries: Vec<(Entry, Vec<u8>)>,
     filed: Vec<Arc<FiledEvent>>,
+    /// Events whose filed row was changed or removed. Those of an act that was taken back are merely read again.
+    forgotten: Vec<EventId>,
     /// Events in brief, by row, and what the act that is running overwrote in them.
     briefs: BTreeMap<u64, Briefs>,
     undo_briefs: Vec<(EventId, Option<Brief>)>,
@@ -61,7 +63,7 @@ impl Rows for Group<'_> {
     }
 
     fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {
-        self.base.recent(event)
+        if self.forgotten.contains(&event) { None } else { self.base.recent(event) }
     }
 }
 
@@ -77,6 +79,7 @@ impl<'a> Group<'a> {
             counts: BTreeMap::new(),
             entries: Vec::new(),
             filed: Vec::new(),
+            forgotten: Vec::new(),
             briefs: BTreeMap::new(),
             undo_briefs: Vec::new(),
             causers: Causers::default(),
@@ -124,8 +127,8 @@ impl<'a> Group<'a> {
         self.rows.len() + self.entries.len()
     }
 
-    /// Everything as one batch, with the end of the chain after it, and the events that were filed.
-    pub(crate) fn seal(mut self) -> (WriteBatch, StoredHead, Vec<Arc<FiledEvent>>) {
+    /// Everything as one batch, with the end of the chain after it, and what became of the events that are remembered.
+    pub(crate) fn seal(mut self) -> (WriteBatch, StoredHead, Turnover) {
         for block in chain::build(&self.entries, self.head.hash) {
             self.head.hash = block.hash;
             self.head.blocks += 1;
@@ -148,7 +151,8 @@ impl<'a> Group<'a> {
             self.head.commits += 1;
             self.rows.insert(layout::meta("head").0, Some(encode(&self.head)));
         }
-        (self.rows.into_iter().collect(), self.head, self.filed)
+        let turnover = Turnover { filed: self.filed, forgotten: self.forgotten };
+        (self.rows.into_iter().collect(), self.head, turnover)
     }
 
     // --- rows -------------------------------------------------------------------------------------------------------
@@ -160,7 +164,11 @@ impl<'a> Group<'a> {
 
     /// Writes a row.
     pub(crate) fn put<R: Row>(&mut self, key: Key, row: &R) -> StoreResult<()> {
-        let bytes = encode(row);
+        self.put_row::<R>(key, encode(row))
+    }
+
+    /// Writes a row that was encoded already.
+    fn put_row<R: Row>(&mut self, key: Key, bytes: Vec<u8>) -> StoreResult<()> {
         if bytes.len() > VALUE_BYTES_MAX {
             return Err(StoreError::Conflict(format!(
                 "{} has {} bytes; at most {VALUE_BYTES_MAX} can be stored: shorten its values",
@@ -172,12 +180,24 @@ impl<'a> Group<'a> {
         Ok(())
     }
 
-    /// Writes an event as it is filed.
-    pub(crate) fn put_filed(&mut self, filed: FiledEvent) -> StoreResult<()> {
-        self.put(layout::event_filed(filed.event.id), &filed)?;
+    /// Writes an event as it is filed; `row` is its encoded form.
+    pub(crate) fn put_filed(&mut self, filed: FiledEvent, row: Vec<u8>) -> StoreResult<()> {
+        self.put_row::<FiledEvent>(layout::event_filed(filed.event.id), row)?;
         briefs::filed(self, &filed)?;
         self.filed.push(Arc::new(filed));
         Ok(())
+    }
+
+    /// Writes an event again in place of what was filed.
+    pub(crate) fn replace_filed(&mut self, filed: FiledEvent) -> StoreResult<()> {
+        self.put(layout::event_filed(filed.event.id), &filed)?;
+        self.forget(filed.event.id);
+        Ok(())
+    }
+
+    /// The row of an event as it was filed is not what it was: nobody may remember it.
+    pub(crate) fn forget(&mut self, event: EventId) {
+        self.forgotten.push(event);
     }
 
     /// Writes a row of bare bytes.
@@ -293,6 +313,14 @@ impl<'a> Group<'a> {
             *number = number.saturating_sub(1);
         }
         *counts.events.entry(to).or_default() += 1;
+        Ok(())
+    }
+
+    /// One event less in the counters: it was archived.
+    pub(crate) fn uncount_event(&mut self, app: &AppName, status: StatusKind) -> StoreResult<()> {
+        if let Some(number) = self.counts(app)?.events.get_mut(&status) {
+            *number = number.saturating_sub(1);
+        }
         Ok(())
     }
 

@@ -37,6 +37,13 @@ pub(crate) trait Rows: Send + Sync {
 /// What is written together or not at all: `None` = removed.
 pub(crate) type WriteBatch = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
+/// Events that are remembered as they were filed: the new ones, and those that are not any more what they were.
+#[derive(Debug, Default)]
+pub(crate) struct Turnover {
+    pub(crate) filed: Vec<Arc<FiledEvent>>,
+    pub(crate) forgotten: Vec<EventId>,
+}
+
 /// Rows that can be written.
 pub(crate) trait Kv: Rows {
     /// Fails with `DiskFull` if there is no room for another commit.
@@ -45,8 +52,8 @@ pub(crate) trait Kv: Rows {
     fn apply(&self, batch: WriteBatch) -> StoreResult<()>;
     /// When it returns, all that was applied is on disk.
     fn flush(&self) -> StoreResult<()>;
-    /// Told after each flush where the chain ends now, and which events were filed.
-    fn flushed(&self, head: &StoredHead, filed: Vec<Arc<FiledEvent>>);
+    /// Told after each flush where the chain ends now, and what became of the events that are remembered.
+    fn flushed(&self, head: &StoredHead, turnover: Turnover);
     /// Told after a failed commit: brings the handle into a state that can go on, if it can.
     fn mend(&self);
 }

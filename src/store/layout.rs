@@ -39,7 +39,8 @@
 //! | `A` | app, user id | values that are kept as they are at the target |
 //! | `P` | app, part | what the last reconcile found, and what it remembers for the next, in parts |
 //! | `I` | number of the row | 256 events in brief: what the history is searched by |
-//! | `V` | time, revision number | who activated it |
+//! | `T` | time, revision number | who activated it |
+//! | `Z` | sequence | nothing: entries that say what was erased |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -370,10 +371,17 @@ pub(crate) fn briefs(row: u64) -> Key {
 }
 /// All activations, oldest first.
 pub(crate) fn activations() -> Key {
-    Key::new(b'V')
+    Key::new(b'T')
 }
 pub(crate) fn activation(at: Timestamp, number: RevisionNumber) -> Key {
-    Key::new(b'V').time(at).number(number.0)
+    Key::new(b'T').time(at).number(number.0)
+}
+/// Entries that say what was erased.
+pub(crate) fn erasures() -> Key {
+    Key::new(b'Z')
+}
+pub(crate) fn erasure(sequence: u64) -> Key {
+    Key::new(b'Z').number(sequence)
 }
 pub(crate) fn headers() -> Key {
     Key::new(b'H')

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use crate::id::EventId;
 use crate::store::act::StoreResult;
 use crate::store::commit::{self, Committer, Job};
-use crate::store::kv::{Kv, Order, Pair, Rows, WriteBatch};
+use crate::store::kv::{Kv, Order, Pair, Rows, Turnover, WriteBatch};
 use crate::store::recent::Recent;
 use crate::store::record::{FiledEvent, StoredHead};
 use crate::store::stored::{Backend, Reads, Stored, Writer};
@@ -80,8 +80,8 @@ impl Kv for MemoryRows {
         Ok(())
     }
 
-    fn flushed(&self, _head: &StoredHead, filed: Vec<Arc<FiledEvent>>) {
-        self.recent.keep(filed);
+    fn flushed(&self, _head: &StoredHead, turnover: Turnover) {
+        self.recent.turn(turnover);
     }
 
     fn mend(&self) {}

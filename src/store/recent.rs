@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::id::EventId;
+use crate::store::kv::Turnover;
 use crate::store::record::FiledEvent;
 
 /// Events kept: what is filed ahead of the pusher, and some more.
@@ -26,9 +27,12 @@ impl Recent {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).events.get(&id).cloned()
     }
 
-    /// Remembers events whose rows are on disk.
-    pub(crate) fn keep(&self, filed: Vec<Arc<FiledEvent>>) {
+    /// Remembers events whose rows are on disk, and forgets those whose rows changed.
+    pub(crate) fn turn(&self, Turnover { filed, forgotten }: Turnover) {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in forgotten {
+            inner.events.remove(&id);
+        }
         for event in filed {
             let id = event.event.id;
             if inner.events.insert(id, event).is_none() {

@@ -10,7 +10,8 @@ use crate::provision::event::StatusKind;
 use crate::store::act::{StoreResult, Verified};
 use crate::store::acts::briefs::Finder;
 use crate::store::acts::life::{self, Life, Running};
-use crate::store::acts::reads;
+use crate::store::acts::testimony::Witness;
+use crate::store::acts::{reads, retention};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
 use crate::store::query::Counts;
@@ -18,7 +19,7 @@ use crate::store::record::{StoredHead, decode, tidy_counts};
 
 pub(crate) fn verify(rows: &dyn Rows) -> StoreResult<Verified> {
     let head = reads::head(rows)?;
-    let mut walk = Walk::default();
+    let mut walk = Walk { gone: retention::gone(rows)?, ..Walk::default() };
     blocks(rows, &mut walk)?;
     if walk.sequence < head.sequence {
         walk.problem(format!("entries {} to {} are missing", walk.sequence + 1, head.sequence));
@@ -115,7 +116,7 @@ impl Recount {
 
     fn events(&mut self, rows: &dyn Rows, walk: &mut Walk) -> StoreResult<()> {
         let running = Running::read(rows, None)?;
-        let mut finder = Finder::default();
+        let (mut finder, mut witness) = (Finder::default(), Witness::default());
         let mut state: Option<Vec<u8>> = None;
         kv::walk(rows, &layout::events(), Order::Descending, &mut |key, value| {
             if key.last() == Some(&1) {
@@ -123,6 +124,7 @@ impl Recount {
                 return Ok(true);
             }
             let mut life = Life::decode(value, state.take().as_deref())?;
+            witness.check(rows, value, &life, walk)?;
             life.run(&running);
             self.head.events += 1;
             *self.app(&life.event.operation.app).events.entry(life.event.status.kind()).or_default() += 1;
@@ -149,7 +151,7 @@ impl Recount {
         for (what, counted, kept) in [
             ("users", self.head.users, head.users),
             ("accounts", self.head.accounts, head.accounts),
-            ("events", self.head.events, head.events),
+            ("events", self.head.events + retention::archived(rows)?, head.events),
         ] {
             if counted != kept {
                 walk.problem(format!("there are {counted} {what}, expected {kept}"));

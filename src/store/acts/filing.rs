@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::directory::change::Cause;
 use crate::directory::user::User;
-use crate::id::{AppName, EventId, UserId};
+use crate::id::{AppName, EventId, RevisionNumber, UserId};
 use crate::provision::account::{Mute, MuteReason, Observation, Presence};
 use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Progress, Status, StatusKind};
@@ -16,12 +16,12 @@ use crate::store::act::{Cursor, Filed, StoreResult};
 use crate::store::acts::edges::{self, Flying};
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Running, Why};
-use crate::store::acts::{admission, directory, marks, revisions};
+use crate::store::acts::{admission, directory, marks, revisions, testimony};
 use crate::store::group::{About, Group};
 use crate::store::kv;
 use crate::store::layout;
 use crate::store::query::{Counts, Urgency};
-use crate::store::record::FiledEvent;
+use crate::store::record::{FiledEvent, encode};
 
 /// What became of the open event of a pair that is planned anew.
 enum Open {
@@ -43,6 +43,8 @@ struct Filing<'a> {
     summary: &'a PlanSummary,
     app: &'a AppName,
     as_of: Timestamp,
+    /// The revision that was active when the plan began.
+    revision: Option<RevisionNumber>,
     running: Running,
     /// Pairs that were not at the target when the plan looked.
     absent: BTreeMap<UserId, Timestamp>,
@@ -56,6 +58,7 @@ pub(crate) fn file(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, c
         summary,
         app: &summary.app,
         as_of: summary.as_of,
+        revision: revisions::active_at(tx, summary.as_of)?.map(|(revision, _)| revision),
         running: Running::read(tx, Some(&summary.app))?,
         absent: page.absent.iter().copied().collect(),
         flying: Flying::read(tx, &summary.app)?,
@@ -190,9 +193,6 @@ impl Filing<'_> {
         draft: &mut Draft,
     ) -> StoreResult<()> {
         let (id, status) = (event.id, event.status.kind());
-        let fact = Fact::Planned { kind: event.operation.kind, plan: event.plan, payload: event.payload, status };
-        let about = About { event: Some(id), app: Some(self.app), user: Some(event.operation.user) };
-        let entry = tx.enter(self.as_of, about, fact);
         let account = &mut draft.account;
         account.generation = event.generation;
         account.last_event = Some(id);
@@ -216,9 +216,22 @@ impl Filing<'_> {
             previous,
             source: user.source,
             key: user.key,
-            entry,
+            entry: tx.head_mut().sequence + 1,
         };
-        tx.put_filed(filed)
+        let row = encode(&filed);
+        let event = &filed.event;
+        let fact = Fact::Filed {
+            kind: event.operation.kind,
+            plan: event.plan,
+            plan_digest: self.summary.digest,
+            revision: self.revision,
+            payload: event.payload,
+            status,
+            row: testimony::row_digest(&row),
+        };
+        let about = About { event: Some(id), app: Some(self.app), user: Some(event.operation.user) };
+        tx.enter(self.as_of, about, fact);
+        tx.put_filed(filed, row)
     }
 
     /// Ends the open event of a pair for a newer one, or for nothing.

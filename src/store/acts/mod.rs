@@ -22,4 +22,6 @@ pub(crate) mod pushing;
 pub(crate) mod reads;
 pub(crate) mod reconcile;
 pub(crate) mod remedies;
+pub(crate) mod retention;
 pub(crate) mod revisions;
+pub(crate) mod testimony;

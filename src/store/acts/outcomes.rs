@@ -176,6 +176,9 @@ fn succeeded(tx: &mut Group<'_>, life: &mut Life, done: Done, at: Timestamp) -> 
     if !goes_on {
         life.step(tx, Status::Succeeded { note: done.note.clone() }, at, Why::words(&done.note))?;
     }
+    if kind == Kind::Link {
+        life.enter(tx, at, Fact::Found { values: done.found.clone(), active: done.found_active });
+    }
     if kind == Kind::Link
         && let Some(id) = &done.remote_id
     {

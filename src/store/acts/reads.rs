@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::digest::Digest;
 use crate::history::chain::{self, Header};
 use crate::id::{AppName, BatchId, EventId, UserId};
 use crate::page::Page;
@@ -169,7 +170,7 @@ pub(crate) fn batch(rows: &dyn Rows, app: &AppName, batch: BatchId) -> StoreResu
 // --- entries --------------------------------------------------------------------------------------------------------
 
 /// The header of the block that has an entry.
-fn header_of(rows: &dyn Rows, sequence: u64) -> StoreResult<Option<Header>> {
+pub(crate) fn header_of(rows: &dyn Rows, sequence: u64) -> StoreResult<Option<Header>> {
     let mut to = layout::header(sequence).0;
     to.push(0);
     let found = rows.scan(&layout::headers().0, &to, Order::Descending, 1)?;
@@ -178,21 +179,32 @@ fn header_of(rows: &dyn Rows, sequence: u64) -> StoreResult<Option<Header>> {
     Ok(header.filter(|header| header.last() >= sequence))
 }
 
-fn unreadable(error: &chain::Unreadable) -> StoreError {
+pub(crate) fn unreadable(error: &chain::Unreadable) -> StoreError {
     StoreError::Damaged(error.to_string())
 }
 
-/// A part of a block's bodies.
-fn bytes(rows: &dyn Rows, first: u64, span: std::ops::Range<usize>) -> StoreResult<Vec<u8>> {
+/// A part of a block's bodies; `None` if it was erased with all others.
+fn bytes(rows: &dyn Rows, first: u64, span: std::ops::Range<usize>) -> StoreResult<Option<Vec<u8>>> {
     let missing = || StoreError::Damaged(format!("the bodies of the block of entry {first} are incomplete"));
     let (start, end) = (span.start / PART_BYTES_MAX, span.end.saturating_sub(1) / PART_BYTES_MAX);
     let mut bytes = Vec::new();
     for part in start..=end {
         let key = layout::part(&layout::bodies(first), u16::try_from(part).map_err(|_| missing())?);
-        bytes.extend(rows.get(&key.0)?.ok_or_else(missing)?);
+        match rows.get(&key.0)? {
+            Some(found) => bytes.extend(found),
+            None if kv::under(rows, &layout::bodies(first), 1)?.is_empty() => return Ok(None),
+            None => return Err(missing()),
+        }
     }
     let offset = start * PART_BYTES_MAX;
-    bytes.get(span.start - offset..span.end - offset).map(<[u8]>::to_vec).ok_or_else(missing)
+    bytes.get(span.start - offset..span.end - offset).map(<[u8]>::to_vec).ok_or_else(missing).map(Some)
+}
+
+/// The body of one entry; `None` if there is no such entry, or its body was erased.
+pub(crate) fn body(rows: &dyn Rows, sequence: u64) -> StoreResult<Option<Vec<u8>>> {
+    let Some(header) = header_of(rows, sequence)? else { return Ok(None) };
+    let Some(span) = header.span(sequence) else { return Ok(None) };
+    Ok(bytes(rows, header.first, span)?.filter(|body| !chain::is_erased(body)))
 }
 
 pub(crate) fn entries(rows: &dyn Rows, event: EventId) -> StoreResult<Vec<Entry>> {
@@ -205,7 +217,9 @@ pub(crate) fn entries(rows: &dyn Rows, event: EventId) -> StoreResult<Vec<Entry>
         }
         let found = header.as_ref().and_then(|header| Some((header.first, header.span(sequence)?)));
         let (first, span) = found.ok_or_else(|| StoreError::Damaged(format!("entry {sequence} is missing")))?;
-        entries.push(chain::decode(&bytes(rows, first, span)?).map_err(|error| unreadable(&error))?);
+        if let Some(body) = bytes(rows, first, span)?.filter(|body| !chain::is_erased(body)) {
+            entries.push(chain::decode(&body).map_err(|error| unreadable(&error))?);
+        }
     }
     Ok(entries)
 }
@@ -215,16 +229,40 @@ pub(crate) fn entries_after(rows: &dyn Rows, sequence: u64, limit: usize) -> Sto
     let mut next = sequence + 1;
     while entries.len() < limit {
         let Some(header) = header_of(rows, next)? else { break };
-        let all = kv::read_parts(rows, &layout::bodies(header.first))?.unwrap_or_default();
+        let Some(all) = kv::read_parts(rows, &layout::bodies(header.first))? else {
+            next = header.last() + 1;
+            continue;
+        };
         while entries.len() < limit
             && let Some(span) = header.span(next)
         {
             let body = all.get(span).ok_or_else(|| StoreError::Damaged(format!("entry {next} is missing")))?;
-            entries.push(chain::decode(body).map_err(|error| unreadable(&error))?);
+            if !chain::is_erased(body) {
+                entries.push(chain::decode(body).map_err(|error| unreadable(&error))?);
+            }
             next += 1;
         }
     }
     Ok(entries)
+}
+
+/// Which of these ends of the chain it does not contain any more, in words.
+pub(crate) fn missing_heads(rows: &dyn Rows, heads: &[(u64, String)]) -> StoreResult<Vec<String>> {
+    let mut missing = Vec::new();
+    for (sequence, hash) in heads {
+        let mut to = layout::header(*sequence).0;
+        to.push(0);
+        let found = rows.scan(&layout::headers().0, &to, Order::Descending, 1)?;
+        let block = found.first().map(|(_, value)| (Header::decode(value), Digest(chain::hash(value)).to_string()));
+        match block {
+            Some((Ok(header), known)) if header.last() == *sequence && known == *hash => {}
+            Some((Ok(header), _)) if header.last() == *sequence => {
+                missing.push(format!("entry {sequence} ended with another hash: the history was rewritten since"));
+            }
+            _ => missing.push(format!("the chain does not end at entry {sequence} anywhere: entries are missing")),
+        }
+    }
+    Ok(missing)
 }
 
 // --- accounts -------------------------------------------------------------------------------------------------------

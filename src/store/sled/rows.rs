@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::id::EventId;
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::kv::{self, Kv, Order, Pair, Rows, WriteBatch};
+use crate::store::kv::{self, Kv, Order, Pair, Rows, Turnover, WriteBatch};
 use crate::store::recent::Recent;
 use crate::store::record::{FiledEvent, StoredHead};
 use crate::store::sled::checkpoint::Memory;
@@ -301,8 +301,8 @@ impl Kv for SledRows {
         self.journal.read().unwrap_or_else(PoisonError::into_inner).sync().map_err(failed_journal)
     }
 
-    fn flushed(&self, head: &StoredHead, filed: Vec<Arc<FiledEvent>>) {
-        self.recent.keep(filed);
+    fn flushed(&self, head: &StoredHead, turnover: Turnover) {
+        self.recent.turn(turnover);
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).note(self, head);
     }
 

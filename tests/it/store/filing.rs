@@ -51,7 +51,7 @@ async fn an_operation_becomes_an_event_with_the_next_generation(store: &dyn Stor
     assert_eq!((row.account.generation, row.account.open_event), (1, Some(id)));
     assert_eq!(row.open.unwrap().payload, event.payload);
     let entries = store.entries(id).await.unwrap();
-    assert!(matches!(entries[0].fact, Fact::Planned { kind: Kind::Create, status: StatusKind::Queued, .. }));
+    assert!(matches!(entries[0].fact, Fact::Filed { kind: Kind::Create, status: StatusKind::Queued, .. }));
     assert_eq!(store.counts(&app()).await.unwrap().events[&StatusKind::Queued], 1);
 }
 

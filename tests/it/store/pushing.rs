@@ -84,7 +84,7 @@ async fn a_create_brings_an_account(store: &dyn Store) {
     let facts: Vec<_> = store.entries(event).await.unwrap().into_iter().map(|entry| entry.fact).collect();
     assert!(matches!(
         facts.as_slice(),
-        [Fact::Planned { .. }, Fact::Intent { attempt: 1, .. }, Fact::Attempted { .. }, Fact::Stepped { .. }]
+        [Fact::Filed { .. }, Fact::Intent { attempt: 1, .. }, Fact::Attempted { .. }, Fact::Stepped { .. }]
     ));
     let counts = store.counts(&app()).await.unwrap();
     assert_eq!(
