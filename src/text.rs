@@ -101,12 +101,29 @@ pub fn cron_shape(text: &str) -> Result<(), &'static str> {
 /// A value that remembers where it stood in its file, by byte offset.
 pub type Spanned<T> = toml::Spanned<T>;
 
+/// Characters that turn text around or break its lines, without being controls.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}')
+}
+
+/// JSON, as a program reads it, without characters that drive a terminal: they can only stand in texts, where an escape means the same.
+pub fn json_printable(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && (c.is_control() || is_format(c)) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// `text` with control, escape and bidirectional-override characters made visible, so that a name cannot drive a terminal or a log.
 pub fn printable(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            let hidden = c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let hidden = c.is_control() || is_format(c);
             if hidden { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }
         })
         .collect()

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{
-    apply, approvals, apps, assign, demo, doctor, export, history, import, imports, init, operators, pairs, plan,
-    reconcile, retry, revisions, rules, sandbox, serve, status, store, sync, users,
+    apply, approvals, apps, assign, demo, doctor, explain, export, history, import, imports, init, operators, pairs,
+    plan, reconcile, retry, revisions, rules, sandbox, serve, status, store, sync, users,
 };
 
 /// Provisions accounts in apps over SCIM 2.0: plans, guards, asks, then pushes.
@@ -80,6 +80,7 @@ pub(crate) enum Sub {
     Approvals(approvals::Approvals),
     Status(status::Status),
     History(history::History),
+    Explain(explain::Explain),
     Retry(retry::Retry),
     Rematch(pairs::Rematch),
     Disassociate(pairs::Disassociate),

@@ -20,6 +20,7 @@ use crate::connector::revision::Bundle;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::server::socket::{self, Ask};
+use crate::text::json_printable;
 
 /// How long to wait for a process that holds the workspace but does not listen yet: it is starting, or a short command is ending.
 const HOLDER_WAIT: Duration = Duration::from_secs(3);
@@ -146,7 +147,7 @@ impl Door {
     pub(crate) fn print_json(&self, json: &serde_json::Value) -> anyhow::Result<()> {
         let mut text = serde_json::to_string_pretty(json).context("could not encode the answer")?;
         text.push('\n');
-        say(&text)
+        say(&json_printable(&text))
     }
 }
 

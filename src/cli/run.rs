@@ -101,6 +101,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Sub::Approvals(command) => command.run(door).await,
         Sub::Status(command) => command.run(door).await,
         Sub::History(command) => command.run(door).await,
+        Sub::Explain(command) => command.run(door).await,
         Sub::Retry(command) => command.run(door).await,
         Sub::Rematch(command) => command.run(door).await,
         Sub::Disassociate(command) => command.run(door).await,

@@ -35,7 +35,12 @@ impl Serve {
         let (host, socket) = hold(workspace).await?;
         settle_revision(&host, workspace, door.globals().operator.as_deref()).await?;
         tracing::info!(workspace = %workspace.root.display(), pid = std::process::id(), "serving");
+        let keeping = workspace.keeping();
+        let keeper = tokio::spawn(Arc::clone(&host.engine).keep_history(keeping.clone()));
         run(&host, socket, stop).await;
+        // It ends by itself: the engine is stopping.
+        drop(keeper.await);
+        host.engine.keep_head_or_say(&keeping.heads, true).await;
         tracing::info!("stopped");
         Ok(Exit::Done)
     }

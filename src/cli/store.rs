@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use crate::cli::door::{Door, absolute, say};
@@ -10,6 +11,7 @@ use crate::cli::host::{data_dir, hold};
 use crate::clock::{Clock, SystemClock};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
+use crate::engine::heads;
 use crate::store::{backup, exercise};
 
 /// Verify, back up and restore the store.
@@ -25,8 +27,14 @@ pub(crate) struct Store {
 #[derive(Debug, Subcommand)]
 enum What {
     /// Walk the whole history chain and recount the counters
-    #[command(after_help = "Example:\n  usher store verify --json")]
-    Verify,
+    #[command(
+        after_help = "Examples:\n  usher store verify --json\n  usher store verify --head history-head.jsonl     the chain still contains each of these heads"
+    )]
+    Verify {
+        /// A file of heads: the chain must still contain each of them
+        #[arg(long, value_name = "FILE")]
+        head: Option<PathBuf>,
+    },
     /// Write a logical copy to a new file; works while `usher serve` runs
     #[command(after_help = "Example:\n  usher store backup /backups/usher-2026-03-01")]
     Backup {
@@ -53,12 +61,25 @@ enum What {
 impl Store {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         match self.what {
-            What::Verify => door.show(Command::StoreVerify).await,
+            What::Verify { head } => verify(door, head).await,
             What::Backup { file } => door.show(Command::StoreBackup { file: absolute(&file)? }).await,
             What::Restore { file } => restore(door, absolute(&file)?).await,
             What::Exercise { dir, acts } => exercise_disk(absolute(&dir)?, acts).await,
         }
     }
+}
+
+async fn verify(door: &Door, file: Option<PathBuf>) -> anyhow::Result<Exit> {
+    let answer = door.ask(Command::StoreVerify).await?;
+    let (Some(file), Answer::Verified(mut verified)) = (file, answer.clone()) else { return door.print(&answer) };
+    let heads = heads::read(&file).with_context(|| format!("could not read {}", file.display()))?;
+    if heads.is_empty() {
+        bail!("{} has no heads; `usher history head --out FILE` writes one", file.display());
+    }
+    if let Answer::Verified(checked) = door.ask(Command::HeadsCheck { heads }).await? {
+        verified.problems.extend(checked.problems);
+    }
+    door.print(&Answer::Verified(verified))
 }
 
 async fn restore(door: &Door, file: PathBuf) -> anyhow::Result<Exit> {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::access::operator::FourEyes;
+use crate::clock::Span;
 use crate::directory::role::RoleDefinition;
 use crate::directory::source::{Missing, Source, SourceTarget};
 use crate::directory::user::Standing;
@@ -27,6 +28,32 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// Roles by condition.
     pub roles: Vec<RoleDefinition>,
+    /// How long the history is kept.
+    pub history: History,
+}
+
+/// `[history]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// Events that ended longer ago are archived; `None` = never.
+    pub keep: Option<Span>,
+    /// The archive's folder, relative to the workspace.
+    pub archive: PathBuf,
+    /// The file of heads, relative to the workspace.
+    pub head_file: PathBuf,
+}
+
+/// How long events are kept unless the file says otherwise.
+const KEEP: Span = Span::from_days(400);
+/// Shorter is a mistake: what is being worked on would vanish.
+const KEEP_MIN: Span = Span::from_days(1);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHistory {
+    keep: Option<Spanned<String>>,
+    archive: Option<PathBuf>,
+    head_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,6 +66,8 @@ struct RawConfig {
     sources: Vec<RawSource>,
     #[serde(default)]
     roles: Vec<Spanned<RawRole>>,
+    #[serde(default)]
+    history: RawHistory,
 }
 
 /// A role as typed. The domain's own type is for bundles; here the span matters.
@@ -123,6 +152,7 @@ impl Config {
             four_eyes: raw.four_eyes,
             sources,
             roles: checker.roles(raw.roles)?,
+            history: checker.history(raw.history)?,
         })
     }
 }
@@ -130,6 +160,26 @@ impl Config {
 impl Checker<'_> {
     fn at(&self, span: &Range<usize>, reason: impl Into<String>) -> FileError {
         FileError::at(self.file, self.text, span.start, reason)
+    }
+
+    fn history(&self, raw: RawHistory) -> Result<History, FileError> {
+        let keep = match &raw.keep {
+            None => Some(KEEP),
+            Some(typed) if typed.get_ref() == "forever" => None,
+            Some(typed) => match typed.get_ref().parse() {
+                Ok(keep) if keep >= KEEP_MIN => Some(keep),
+                Ok(_) => return Err(self.at(&typed.span(), "the history is kept for at least a day")),
+                Err(_) => {
+                    let reason = format!("`{}` is no length of time like \"400d\", nor \"forever\"", typed.get_ref());
+                    return Err(self.at(&typed.span(), reason));
+                }
+            },
+        };
+        Ok(History {
+            keep,
+            archive: raw.archive.unwrap_or_else(|| PathBuf::from("archive")),
+            head_file: raw.head_file.unwrap_or_else(|| PathBuf::from("history-head.jsonl")),
+        })
     }
 
     fn roles(&self, raw: Vec<Spanned<RawRole>>) -> Result<Vec<RoleDefinition>, FileError> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::file::Config;
 use crate::digest::Hasher;
 use crate::directory::source::Source;
+use crate::engine::retention::Keeping;
 use crate::text::FileError;
 
 /// The file that makes a folder a workspace.
@@ -104,6 +105,16 @@ impl Workspace {
     /// The store's folder, absolute.
     pub fn store_dir(&self) -> PathBuf {
         self.root.join(&self.config.store)
+    }
+
+    /// How long the history is kept, and where what leaves it goes.
+    pub fn keeping(&self) -> Keeping {
+        let history = &self.config.history;
+        Keeping {
+            keep: history.keep,
+            archive: self.root.join(&history.archive),
+            heads: self.root.join(&history.head_file),
+        }
     }
 
     /// Where the process that holds the workspace answers the others. Beside the store; a workspace too deep for a socket's path gets one

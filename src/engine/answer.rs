@@ -11,7 +11,10 @@ use crate::connector::capability::AppState;
 use crate::connector::revision::{Bundle, Revision};
 use crate::digest::Digest;
 use crate::directory::user::User;
+use crate::engine::explained::Explained;
+use crate::engine::heads::ChainHead;
 use crate::engine::perform::SourceRead;
+use crate::engine::retention::Pruned;
 use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
 use crate::provision::drift::ReconcileReport;
@@ -84,7 +87,22 @@ pub enum Answer {
         events: Vec<Event>,
         /// Pass this as `before`.
         next: Option<EventId>,
+        /// Pass this as `after`.
+        newer: Option<EventId>,
     },
+    /// A page of the history, for programs.
+    Exported {
+        /// Newest first.
+        events: Vec<ExportedEvent>,
+        /// Pass this as `before`.
+        next: Option<EventId>,
+    },
+    /// The end of the chain.
+    Head(ChainHead),
+    /// What left the history.
+    Pruned(Pruned),
+    /// One pair, explained.
+    Explained(Box<Explained>),
     /// One event with its entries and explanation.
     Event(Box<EventAnswer>),
     /// Operators.
@@ -357,6 +375,19 @@ pub struct EventAnswer {
     pub entries: Vec<Entry>,
     /// The history in sentences, oldest first.
     pub story: Vec<String>,
+}
+
+/// One event of an export.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExportedEvent {
+    /// What made it be planned, in words.
+    pub cause: String,
+    /// The operator behind it.
+    pub caused_by: Option<String>,
+    /// The event.
+    pub event: Event,
+    /// Its facts, oldest first, if they were asked for.
+    pub entries: Vec<Entry>,
 }
 
 /// Progress of a long command.

@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::operator::Role;
 use crate::access::permission::Permission;
-use crate::clock::Timestamp;
+use crate::clock::{Span, Timestamp};
 use crate::connector::revision::Bundle;
 use crate::directory::assignment::DirectAssignment;
 use crate::directory::source::Source;
 use crate::directory::user::Standing;
 use crate::directory::value::Value;
 use crate::engine::answer::PlanFile;
+use crate::engine::desk::status::HistoryFilter;
+use crate::engine::heads::ChainHead;
 use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber};
-use crate::provision::event::StatusKind;
-use crate::provision::operation::Kind;
 
 /// One request to the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,20 +199,47 @@ pub enum Command {
     History {
         /// Of one user.
         user: Option<UserRef>,
-        /// Of one app.
-        app: Option<AppName>,
-        /// In these statuses.
-        statuses: Vec<StatusKind>,
-        /// Of this kind.
-        kind: Option<Kind>,
-        /// Filed at or after.
-        since: Option<Timestamp>,
-        /// Filed before.
-        until: Option<Timestamp>,
-        /// The cursor.
-        before: Option<EventId>,
-        /// At most this many rows.
-        limit: usize,
+        /// Which.
+        filter: HistoryFilter,
+    },
+    /// A page of the history, for programs.
+    HistoryPage {
+        /// Of one user.
+        user: Option<UserRef>,
+        /// Which.
+        filter: HistoryFilter,
+        /// With their entries.
+        full: bool,
+    },
+    /// The end of the chain.
+    HistoryHead,
+    /// Archive what ended long ago.
+    HistoryPrune {
+        /// Longer ago than this.
+        keep: Span,
+        /// Absolute path of the archive's folder.
+        archive: PathBuf,
+        /// True = say what it would do and stop.
+        dry_run: bool,
+    },
+    /// Take the values of one user out of the history.
+    HistoryErase {
+        /// Who.
+        user: UserRef,
+    },
+    /// What an account should be, and why.
+    Explain {
+        /// Who.
+        user: UserRef,
+        /// Where.
+        app: AppName,
+        /// What stood at this time; `None` = now.
+        at: Option<Timestamp>,
+    },
+    /// Check that the chain contains heads that were kept elsewhere.
+    HeadsCheck {
+        /// Which.
+        heads: Vec<ChainHead>,
     },
     /// One event with its entries.
     EventShow {
@@ -329,13 +356,19 @@ impl Command {
             | Self::BatchShow { .. }
             | Self::Status { .. }
             | Self::History { .. }
+            | Self::HistoryPage { .. }
+            | Self::HistoryHead
+            | Self::Explain { .. }
+            | Self::HeadsCheck { .. }
             | Self::EventShow { .. }
             | Self::Operators
             | Self::Doctor { .. }
             | Self::StoreVerify => Permission::Read,
             Self::Retry { .. } => Permission::Retry,
             Self::Decide { .. } | Self::Rematch { .. } => Permission::Decide,
-            Self::Apply { dry_run: true, .. } | Self::Reconcile { last: true, .. } => Permission::Read,
+            Self::Apply { dry_run: true, .. }
+            | Self::Reconcile { last: true, .. }
+            | Self::HistoryPrune { dry_run: true, .. } => Permission::Read,
             Self::Import { .. }
             | Self::ImportApply { .. }
             | Self::ImportDrop { .. }
@@ -348,6 +381,8 @@ impl Command {
             | Self::Rollback { .. }
             | Self::Sync { .. }
             | Self::Disassociate { .. }
+            | Self::HistoryPrune { .. }
+            | Self::HistoryErase { .. }
             | Self::OperatorAdd { .. }
             | Self::OperatorDisable { .. }
             | Self::StoreBackup { .. } => Permission::Administer,

@@ -13,6 +13,8 @@ pub mod command;
 pub mod context;
 pub mod cycle;
 pub mod desk;
+pub mod explained;
+pub mod heads;
 pub mod intake;
 pub mod lane;
 pub mod members;
@@ -26,6 +28,7 @@ pub mod refusals;
 pub mod registrar;
 pub mod sources;
 mod today;
+pub mod retention;
 
 pub use answer::Answer;
 pub use command::Command;

@@ -135,6 +135,16 @@ impl Rules {
         shape::grants(&result).map_err(|reason| RuleFault::at(&self.file, function.position, reason).into())
     }
 
+    /// The line of the `grant(…)` that gives each entitlement; without those whose line is not known, and empty if the rule fails.
+    pub fn lines_of_grants(&self, subject: &Subject<'_>) -> BTreeMap<GrantedEntitlement, usize> {
+        let Some(function) = &self.entitlements else { return BTreeMap::new() };
+        let person = Person::build(subject, self.uses);
+        match self.call(function, &person, PATIENT_DEADLINE) {
+            Ok(result) => shape::lines_of_grants(&result),
+            Err(_) => BTreeMap::new(),
+        }
+    }
+
     fn whole_account(&self, person: &Person, allowed: Duration) -> Result<Paths, RuleError> {
         let position = self.account.function.position;
         let result = self.call(&self.account.function, person, allowed)?;

@@ -8,6 +8,7 @@ use crate::connector::app::AppSpec;
 use crate::directory::RoleDefinition;
 use crate::rules::check::{self, Place};
 use crate::rules::fault::RuleFault;
+use crate::rules::lines::Lines;
 use crate::rules::machine::Program;
 use crate::rules::person::{self, Uses};
 use crate::rules::sandbox::{self, SOURCE_BYTES_MAX};
@@ -41,6 +42,8 @@ pub(super) struct Account {
     /// Where the attributes are written, for faults.
     pub(super) keys: BTreeMap<String, Position>,
     pub(super) split: Option<Split>,
+    /// Where attributes' expressions stand, for people.
+    pub(super) lines: Lines,
 }
 
 /// The account map as one expression an attribute. Same results as the whole, or none.
@@ -223,7 +226,8 @@ fn account(file: &str, script: &Program, function: Function) -> Result<Account, 
         },
         _ => None,
     };
-    Ok(Account { function, keys, split })
+    let lines = Lines::of(statements);
+    Ok(Account { function, keys, split, lines })
 }
 
 fn split<'a>(script: &Program, before: &[Stmt], entries: impl Iterator<Item = (String, &'a Expr)>) -> Option<Split> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use regex::{Regex, RegexBuilder};
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, NativeCallContext};
 
 use crate::provision::desired::GrantedEntitlement;
 use crate::rules::sandbox::{ITEMS_MAX, TEXT_BYTES_MAX};
@@ -32,6 +32,7 @@ pub(super) fn register(engine: &mut Engine) {
 
 #[expect(clippy::needless_pass_by_value, reason = "rhai passes texts by value")]
 fn grant_matching(
+    call: NativeCallContext<'_>,
     kind: ImmutableString,
     values: Array,
     pattern: ImmutableString,
@@ -55,7 +56,7 @@ fn grant_matching(
         if name.len() > TEXT_BYTES_MAX || grants.len() >= ITEMS_MAX {
             return Err(format!("grant_matching() gives more than {ITEMS_MAX} grants or too long a name").into());
         }
-        grants.push(Dynamic::from(Grant(GrantedEntitlement { kind: kind.to_string(), name })));
+        grants.push(Dynamic::from(Grant(GrantedEntitlement { kind: kind.to_string(), name }, call.call_position())));
     }
     Ok(grants)
 }

@@ -11,6 +11,7 @@ mod check;
 pub mod evaluate;
 pub mod example;
 pub mod fault;
+mod lines;
 pub mod load;
 mod machine;
 mod matching;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map};
+use rhai::{Dynamic, Engine, EvalAltResult, ImmutableString, Map, NativeCallContext, Position};
 
 use crate::directory::Value;
 use crate::provision::desired::{GrantedEntitlement, Wanted};
@@ -30,9 +30,9 @@ pub(super) struct Deferred;
 #[derive(Debug, Clone)]
 struct CreateOnly(Box<Shape>);
 
-/// `grant(kind, name)`.
+/// `grant(kind, name)`, and where it was called.
 #[derive(Debug, Clone)]
-pub(super) struct Grant(pub(super) GrantedEntitlement);
+pub(super) struct Grant(pub(super) GrantedEntitlement, pub(super) Position);
 
 /// A checked value.
 #[derive(Debug, Clone)]
@@ -69,12 +69,30 @@ pub(super) fn register(engine: &mut Engine) {
         }
         Ok(CreateOnly(Box::new(shape)))
     });
-    engine.register_fn("grant", |kind: ImmutableString, name: ImmutableString| -> Result<Grant, Box<EvalAltResult>> {
-        if kind.is_empty() || name.is_empty() {
-            return Err(format!("grant(\"{kind}\", \"{name}\") needs a kind and a name").into());
+    engine.register_fn("grant", grant);
+}
+
+fn grant(
+    call: NativeCallContext<'_>,
+    kind: ImmutableString,
+    name: ImmutableString,
+) -> Result<Grant, Box<EvalAltResult>> {
+    if kind.is_empty() || name.is_empty() {
+        return Err(format!("grant(\"{kind}\", \"{name}\") needs a kind and a name").into());
+    }
+    Ok(Grant(GrantedEntitlement { kind: kind.into(), name: name.into() }, call.call_position()))
+}
+
+/// The line of each grant of a list; of one that is granted twice, the first.
+pub(super) fn lines_of_grants(result: &Dynamic) -> BTreeMap<GrantedEntitlement, usize> {
+    let mut lines = BTreeMap::new();
+    let Ok(items) = result.as_array_ref() else { return lines };
+    for grant in items.iter().filter_map(|item| item.read_lock::<Grant>()) {
+        if let Some(line) = grant.1.line() {
+            lines.entry(grant.0.clone()).or_insert(line);
         }
-        Ok(Grant(GrantedEntitlement { kind: kind.into(), name: name.into() }))
-    });
+    }
+    lines
 }
 
 /// A list of grants, sorted and without repeats.

@@ -24,7 +24,9 @@ use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
 use crate::provision::outcome::{Exchange, Outcome};
 use crate::provision::plan::{PlanPage, PlanSummary};
-use crate::store::query::{AccountQuery, AppRecord, Counts, EventQuery, Import, Mark, PairRow, Preview, Window};
+use crate::store::query::{
+    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Window,
+};
 
 /// Why an act was not done.
 #[derive(Debug, thiserror::Error)]
@@ -202,39 +204,6 @@ pub struct Verified {
     pub head: Head,
     /// What is wrong, in words; empty = all is well.
     pub problems: Vec<String>,
-}
-
-/// An event that may be archived, with its entries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Aged {
-    /// The event.
-    pub event: Event,
-    /// Its entries, oldest first.
-    pub entries: Vec<Entry>,
-}
-
-/// Events that are in the archive, for [`Store::prune`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prune {
-    /// Which.
-    pub events: Vec<EventId>,
-    /// They ended before this.
-    pub before: Timestamp,
-    /// The archive's file.
-    pub file: String,
-    /// Of what was written there.
-    pub digest: Digest,
-}
-
-/// What [`Store::erase_user`] did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErasedUser {
-    /// Events without values now.
-    pub events: u64,
-    /// Entries without bodies now.
-    pub entries: u64,
-    /// Events that are not over: they keep what they need.
-    pub open: Vec<EventId>,
 }
 
 /// Workspace-wide settings in the store.

@@ -20,15 +20,17 @@ use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
 use crate::provision::plan::{PlanPage, PlanSummary};
 use crate::store::act::{
-    Aged, BegunEdges, Claimed, ClaimedEdges, Cursor, Decide, Decided, ErasedUser, Filed, Finish, FinishEdges, Head,
-    Identity, Lane, Prune, Store, StoreResult, Verified,
+    BegunEdges, Claimed, ClaimedEdges, Cursor, Decide, Decided, Filed, Finish, FinishEdges, Head, Identity, Lane,
+    Store, StoreResult, Verified,
 };
 use crate::store::acts::{
     admission, briefs, catalogue, check, decisions, directory, edge_outcomes, edge_pushing, edges, filing, identity,
     imports, outcomes, planning, pushing, reads, reconcile, remedies, retention, revisions,
 };
 use crate::store::backup;
-use crate::store::query::{AccountQuery, AppRecord, Counts, EventQuery, Import, Mark, PairRow, Preview, Window};
+use crate::store::query::{
+    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Window,
+};
 use crate::store::stored::Backend;
 
 #[async_trait]

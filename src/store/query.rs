@@ -12,7 +12,8 @@ use crate::directory::value::Value;
 use crate::id::{AppName, EventId, ImportId, OperatorId, SourceName, UserId};
 use crate::provision::account::{Account, Presence};
 use crate::provision::edge::{Edge, EdgeState};
-use crate::provision::event::StatusKind;
+use crate::provision::entry::Entry;
+use crate::provision::event::{Event, StatusKind};
 use crate::provision::guard::finding::Class;
 use crate::provision::operation::Kind;
 
@@ -48,6 +49,39 @@ impl EventQuery {
     pub fn reaches(&self, event: EventId) -> bool {
         self.before.is_none_or(|before| event < before) && self.after.is_none_or(|after| event > after)
     }
+}
+
+/// An event that may be archived, with its entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aged {
+    /// The event.
+    pub event: Event,
+    /// Its entries, oldest first.
+    pub entries: Vec<Entry>,
+}
+
+/// Events that are in the archive, for [`crate::store::Store::prune`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prune {
+    /// Which.
+    pub events: Vec<EventId>,
+    /// They ended before this.
+    pub before: Timestamp,
+    /// The archive's file.
+    pub file: String,
+    /// Of what was written there.
+    pub digest: Digest,
+}
+
+/// What [`crate::store::Store::erase_user`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedUser {
+    /// Events without values now.
+    pub events: u64,
+    /// Entries without bodies now.
+    pub entries: u64,
+    /// Events that are not over: they keep what they need.
+    pub open: Vec<EventId>,
 }
 
 /// Which accounts, by user id. Absent fields do not filter.

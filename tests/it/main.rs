@@ -9,6 +9,7 @@ mod connector;
 mod demo;
 mod engine;
 mod groups;
+mod history;
 mod import;
 mod invariants;
 mod kill;

@@ -10,6 +10,7 @@ use crate::cli::door::{Door, say};
 use crate::cli::show::{Style, Tint, answer};
 use crate::engine::answer::Answer;
 use crate::engine::command::{Command, UserRef};
+use crate::engine::desk::status::HistoryFilter;
 use crate::id::{AppName, EventId};
 use crate::provision::event::Event;
 
@@ -178,16 +179,8 @@ impl Walk<'_> {
         self.step("usher status --limit 12", Command::Status { user: None, app: None, limit: 12 }).await?;
         let user = UserRef(LEADS.to_owned());
         self.step(&format!("usher users show {LEADS}"), Command::UserShow { user }).await?;
-        let history = Command::History {
-            user: None,
-            app: None,
-            statuses: Vec::new(),
-            kind: None,
-            since: None,
-            until: None,
-            before: None,
-            limit: 10,
-        };
+        let filter = HistoryFilter { limit: 10, ..HistoryFilter::default() };
+        let history = Command::History { user: None, filter };
         self.step("usher history --limit 10", history).await?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! One answer as text, whatever it is.
 
 use crate::cli::show::style::Style;
-use crate::cli::show::{apps, directory, entitlements, events, plan, reconcile};
+use crate::cli::show::{apps, directory, entitlements, events, explain, plan, reconcile};
 use crate::engine::answer::{Answer, CheckLevel};
 use crate::provision::event::StatusKind;
 use crate::store::query::ImportState;
@@ -30,7 +30,11 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::Batch(batch) => events::batch(style, batch),
         Answer::Decided(decisions) => events::decided(style, decisions),
         Answer::Status(rows) => directory::status(style, rows),
-        Answer::History { events, next } => events::history(style, events, *next),
+        Answer::History { events, next, newer } => events::history(style, events, (*next, *newer)),
+        Answer::Exported { events, .. } => format!("{} events\n", events.len()),
+        Answer::Head(head) => events::head(head),
+        Answer::Pruned(pruned) => events::pruned(style, pruned),
+        Answer::Explained(explained) => explain::explained(style, explained),
         Answer::Event(event) => events::event(style, event),
         Answer::Operators { operators, four_eyes } => apps::operators(style, operators, *four_eyes),
         Answer::Doctor(checks) => apps::checks(style, checks),

@@ -8,6 +8,8 @@ use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
 use crate::engine::answer::{BatchAnswer, DecisionAnswer, EventAnswer};
+use crate::engine::heads::ChainHead;
+use crate::engine::retention::Pruned;
 use crate::id::EventId;
 use crate::provision::approval::{Decision, Ruling};
 use crate::provision::event::{Event, Status, StatusKind};
@@ -102,7 +104,7 @@ pub(crate) fn decided(style: &Style, decisions: &[DecisionAnswer]) -> String {
 }
 
 /// Events, newest first.
-pub(crate) fn history(style: &Style, events: &[Event], next: Option<EventId>) -> String {
+pub(crate) fn history(style: &Style, events: &[Event], (next, newer): (Option<EventId>, Option<EventId>)) -> String {
     if events.is_empty() {
         return "No event matches.\n".to_owned();
     }
@@ -121,6 +123,32 @@ pub(crate) fn history(style: &Style, events: &[Event], next: Option<EventId>) ->
     let mut out = grid.finish();
     if let Some(next) = next {
         let _ = writeln!(out, "Older ones: --before {next}");
+    }
+    if let Some(newer) = newer {
+        let _ = writeln!(out, "Newer ones: --after {newer}");
+    }
+    out
+}
+
+/// The end of the chain.
+pub(crate) fn head(head: &ChainHead) -> String {
+    format!("{} entries, read {}\nhead {}\n", head.sequence, head.time, head.hash)
+}
+
+/// What left the history.
+pub(crate) fn pruned(style: &Style, pruned: &Pruned) -> String {
+    if pruned.events == 0 {
+        return format!("No event ended before {}.\n", time::absolute(style, pruned.before));
+    }
+    let verb = if pruned.dry_run { "would be archived" } else { "were archived" };
+    let mut out = format!(
+        "{} events with {} entries that ended before {} {verb}.\n",
+        pruned.events,
+        pruned.entries,
+        time::absolute(style, pruned.before)
+    );
+    for file in &pruned.files {
+        let _ = writeln!(out, "  {}", printable(&file.display().to_string()));
     }
     out
 }

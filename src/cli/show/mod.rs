@@ -5,6 +5,7 @@ pub(crate) mod apps;
 pub(crate) mod directory;
 pub(crate) mod entitlements;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod plan;
 pub(crate) mod reconcile;
 pub(crate) mod style;

@@ -4,7 +4,6 @@ use crate::access::actor::Actor;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::{Engine, EngineError, Watcher};
-use crate::engine::desk::status::HistoryFilter;
 
 impl Engine {
     /// Carries out one command for an operator.
@@ -47,10 +46,15 @@ impl Engine {
                 self.decide(actor, chosen, approve, comment).await
             }
             Command::Status { user, app, limit } => self.status(user.as_ref(), app, limit).await,
-            Command::History { user, app, statuses, kind, since, until, before, limit } => {
-                let filter = HistoryFilter { app, statuses, kind, since, until, before, limit };
-                self.history(user.as_ref(), filter).await
+            Command::History { user, filter } => self.history(user.as_ref(), filter).await,
+            Command::HistoryPage { user, filter, full } => self.history_page(user.as_ref(), filter, full).await,
+            Command::HistoryHead => Ok(Answer::Head(self.chain_head().await?)),
+            Command::HistoryPrune { keep, archive, dry_run } => {
+                self.history_prune(keep, &archive, dry_run, watcher).await
             }
+            Command::HistoryErase { user } => self.history_erase(actor, &user).await,
+            Command::Explain { user, app, at } => self.explain(&user, &app, at).await,
+            Command::HeadsCheck { heads } => self.heads_checked(&heads).await,
             Command::EventShow { event } => self.event_show(event).await,
             Command::Retry { events } => self.retry(actor, &events).await,
             Command::Rematch { user, app } => self.rematch(actor, &user, &app).await,

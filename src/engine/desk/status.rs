@@ -1,18 +1,21 @@
 //! Status and history: what ops see of each pair and of each event.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::engine::answer::{Answer, EventAnswer, StatusRow};
 use crate::engine::command::UserRef;
 use crate::engine::context::{Engine, EngineError};
 use crate::history::sentence;
-use crate::id::{AppName, EventId, UserId};
+use crate::id::{AppName, EventId, OperatorId, UserId};
 use crate::provision::account::Account;
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::operation::Kind;
 use crate::store::query::{AccountQuery, EventQuery};
+use crate::text::printable;
 
 /// Filters of `usher history`, apart from the user.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryFilter {
     /// Of this app.
     pub app: Option<AppName>,
@@ -24,8 +27,12 @@ pub struct HistoryFilter {
     pub since: Option<Timestamp>,
     /// Filed before.
     pub until: Option<Timestamp>,
-    /// The cursor.
+    /// Caused or decided by this operator.
+    pub operator: Option<String>,
+    /// The cursor to older ones.
     pub before: Option<EventId>,
+    /// The cursor to newer ones.
+    pub after: Option<EventId>,
     /// Rows.
     pub limit: usize,
 }
@@ -75,14 +82,44 @@ impl Engine {
     }
 
     pub(super) async fn history(&self, user: Option<&UserRef>, filter: HistoryFilter) -> Result<Answer, EngineError> {
+        let query = self.event_query(user, filter).await?;
+        let (before, after) = (query.before, query.after);
+        let page = self.parts.store.events(query).await?;
+        let (first, last) = (page.items.first().map(|event| event.id), page.items.last().map(|event| event.id));
+        // The page's cursor leads on; where it came from there are others.
+        let (next, newer) = match after {
+            Some(_) => (last, page.next),
+            None => (page.next, first.filter(|_| before.is_some())),
+        };
+        Ok(Answer::History { events: page.items, next, newer })
+    }
+
+    /// Filters as the store takes them.
+    pub(super) async fn event_query(
+        &self,
+        user: Option<&UserRef>,
+        filter: HistoryFilter,
+    ) -> Result<EventQuery, EngineError> {
         let user = match user {
             Some(user) => Some(self.find_user(user).await?.id),
             None => None,
         };
-        let HistoryFilter { app, statuses, kind, since, until, before, limit } = filter;
-        let query = EventQuery { user, app, statuses, kind, since, until, before, limit, ..EventQuery::default() };
-        let page = self.parts.store.events(query).await?;
-        Ok(Answer::History { events: page.items, next: page.next })
+        let HistoryFilter { app, statuses, kind, since, until, operator, before, after, limit } = filter;
+        let operator = match operator {
+            Some(name) => Some(self.operator_called(&name).await?),
+            None => None,
+        };
+        let open = false;
+        Ok(EventQuery { user, app, statuses, open, kind, since, until, operator, before, after, limit })
+    }
+
+    async fn operator_called(&self, name: &str) -> Result<OperatorId, EngineError> {
+        let operators = self.parts.store.operators().await?;
+        let found = operators.iter().find(|operator| operator.name == name).map(|operator| operator.id);
+        found.ok_or_else(|| {
+            let name = printable(name);
+            EngineError::Invalid(format!("there is no operator `{name}`; `usher operators list` shows them"))
+        })
     }
 
     pub(super) async fn event_show(&self, id: EventId) -> Result<Answer, EngineError> {

@@ -172,12 +172,12 @@ fn failed(
 fn succeeded(tx: &mut Group<'_>, life: &mut Life, done: Done, at: Timestamp) -> StoreResult<()> {
     let kind = life.event.operation.kind;
     let (app, user) = (life.event.operation.app.clone(), life.event.operation.user);
+    if kind == Kind::Link {
+        life.enter(tx, at, Fact::Found { values: done.found.clone(), active: done.found_active });
+    }
     let goes_on = kind != Kind::Delete && edge_outcomes::hand_on(tx, life, &done.note, at)?;
     if !goes_on {
         life.step(tx, Status::Succeeded { note: done.note.clone() }, at, Why::words(&done.note))?;
-    }
-    if kind == Kind::Link {
-        life.enter(tx, at, Fact::Found { values: done.found.clone(), active: done.found_active });
     }
     if kind == Kind::Link
         && let Some(id) = &done.remote_id

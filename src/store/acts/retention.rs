@@ -1,6 +1,8 @@
 //! What leaves the history: events that were archived, and bodies with the values of a person. The chain stays whole: an entry says what is
 //! gone, headers keep the digests, and `verify` accepts a gap only where an entry allows it.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
@@ -10,13 +12,14 @@ use crate::page::Page;
 use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Status};
 use crate::provision::gone::{Gone, Ranges};
-use crate::store::act::{Aged, ErasedUser, Prune, StoreError, StoreResult};
+use crate::store::act::{StoreError, StoreResult};
 use crate::store::acts::life::{self, Life};
 use crate::store::acts::{ledger, reads};
 use crate::store::brief::{self, Briefs};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout::{self, PART_BYTES_MAX};
+use crate::store::query::{Aged, ErasedUser, Prune};
 use crate::store::record::{FiledEvent, decode};
 
 /// What stands where a person's values stood.
@@ -138,6 +141,7 @@ fn erased(
 
 /// Writes zeros over bodies; a block that has no others loses its rows.
 fn erase_bodies(tx: &mut Group<'_>, entries: &Ranges) -> StoreResult<()> {
+    let mut blocks: BTreeMap<u64, Vec<Range<usize>>> = BTreeMap::new();
     for (first, last) in &entries.0 {
         let mut next = *first;
         while next <= *last {
@@ -146,25 +150,29 @@ fn erase_bodies(tx: &mut Group<'_>, entries: &Ranges) -> StoreResult<()> {
             let end = header.last().min(*last);
             let from = header.span(next).map_or(0, |span| span.start);
             let to = header.span(end).map_or(0, |span| span.end);
-            zero(tx, header.first, from..to)?;
+            blocks.entry(header.first).or_default().push(from..to);
             next = end + 1;
         }
     }
-    Ok(())
+    blocks.iter().try_for_each(|(block, spans)| zero(tx, *block, spans))
 }
 
-fn zero(tx: &mut Group<'_>, block: u64, span: std::ops::Range<usize>) -> StoreResult<()> {
+fn zero(tx: &mut Group<'_>, block: u64, spans: &[Range<usize>]) -> StoreResult<()> {
     let bodies = layout::bodies(block);
     let mut rest = false;
     for (index, (key, mut bytes)) in kv::under(tx, &bodies, usize::from(u16::MAX))?.into_iter().enumerate() {
         let start = index * PART_BYTES_MAX;
-        let from = span.start.saturating_sub(start).min(bytes.len());
-        let to = span.end.saturating_sub(start).min(bytes.len());
-        if from < to {
-            bytes[from..to].fill(0);
+        let mut touched = false;
+        for span in spans {
+            let from = span.start.saturating_sub(start).min(bytes.len());
+            let to = span.end.saturating_sub(start).min(bytes.len());
+            if from < to {
+                bytes[from..to].fill(0);
+                touched = true;
+            }
         }
         rest |= !chain::is_erased(&bytes);
-        if from < to {
+        if touched {
             tx.put_bytes(layout::Key(key), bytes);
         }
     }

@@ -2,6 +2,7 @@
 
 mod approve;
 mod drift;
+mod explain;
 mod house;
 mod leave;
 mod members;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use usher::clock::{Span, Timestamp};
 use usher::digest::Digest;
@@ -13,7 +14,7 @@ use usher::provision::approval::{Decision, Ruling};
 use usher::provision::operation::{Change, Kind, Operation};
 use usher::provision::outcome::{Done, Exchange, Failure, FailureClass, Outcome};
 use usher::provision::plan::{Fold, PlanPage, PlanSummary, Planned, Verdict};
-use usher::store::act::{Cursor, Filed, Finish, Store};
+use usher::store::act::{Cursor, Filed, Finish, Store, StoreError};
 use usher::store::memory::MemoryStore;
 use usher::store::query::{Import, ImportState, PairRow, Preview};
 use usher::store::sled::{SledSettings, SledStore};
@@ -75,8 +76,16 @@ pub(super) fn settings() -> SledSettings {
     }
 }
 
+/// Opens a store. Another test may be starting a process just now, which has our files, and so the lock of a store that was dropped,
+/// until it runs its own program.
 pub(super) fn open(path: &Path) -> SledStore {
-    SledStore::open(path, &settings()).unwrap()
+    for _ in 0..500 {
+        match SledStore::open(path, &settings()) {
+            Err(StoreError::InUse(_)) => crate::workspace::pause(Duration::from_millis(10)),
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("{} stays in use", path.display())
 }
 
 pub(super) async fn all_is_well(store: &dyn Store) {
