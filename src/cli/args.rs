@@ -79,7 +79,7 @@ pub(crate) enum Sub {
     Reconcile(reconcile::Reconcile),
     Approvals(approvals::Approvals),
     Status(status::Status),
-    History(history::History),
+    History(Box<history::History>),
     Explain(explain::Explain),
     Retry(retry::Retry),
     Rematch(pairs::Rematch),

@@ -72,6 +72,7 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("grant", grant);
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "rhai passes the call by value")]
 fn grant(
     call: NativeCallContext<'_>,
     kind: ImmutableString,
@@ -87,7 +88,7 @@ fn grant(
 pub(super) fn lines_of_grants(result: &Dynamic) -> BTreeMap<GrantedEntitlement, usize> {
     let mut lines = BTreeMap::new();
     let Ok(items) = result.as_array_ref() else { return lines };
-    for grant in items.iter().filter_map(|item| item.read_lock::<Grant>()) {
+    for grant in items.iter().filter_map(Dynamic::read_lock::<Grant>) {
         if let Some(line) = grant.1.line() {
             lines.entry(grant.0.clone()).or_insert(line);
         }

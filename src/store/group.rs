@@ -189,8 +189,8 @@ impl<'a> Group<'a> {
     }
 
     /// Writes an event again in place of what was filed.
-    pub(crate) fn replace_filed(&mut self, filed: FiledEvent) -> StoreResult<()> {
-        self.put(layout::event_filed(filed.event.id), &filed)?;
+    pub(crate) fn replace_filed(&mut self, filed: &FiledEvent) -> StoreResult<()> {
+        self.put(layout::event_filed(filed.event.id), filed)?;
         self.forget(filed.event.id);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::cli::show::events::tint;
+use crate::cli::show::plan::brief;
 use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
@@ -75,13 +76,14 @@ fn attributes(style: &Style, it: &Explained, out: &mut String) {
         return;
     }
     let now = it.at.is_none();
-    let titles: &[&str] =
-        if now { &["Attribute", "Should be", "Line", "Pushed", "By"] } else { &["Attribute", "Pushed", "Line", "By"] };
+    let titles: &[&str] = if now {
+        &["Attribute~", "Should be", "Line!", "Pushed", "By!"]
+    } else {
+        &["Attribute~", "Pushed", "Line!", "By!"]
+    };
     let mut grid = Grid::new(style, titles);
     for line in &it.attributes {
-        let shown = |value: &Option<crate::directory::value::Value>| {
-            value.as_ref().map(ToString::to_string).unwrap_or_default()
-        };
+        let shown = |value: &Option<crate::directory::value::Value>| value.as_ref().map(brief).unwrap_or_default();
         let by = line.pushed_by.map_or_else(Vec::new, |(event, at)| vec![event.to_string(), time::relative(style, at)]);
         let rule = text(line.line.as_deref().unwrap_or_default());
         let mut fields = vec![text(&line.path)];
@@ -114,7 +116,7 @@ fn entitlements(style: &Style, it: &Explained, out: &mut String) {
     if it.entitlements.is_empty() {
         return;
     }
-    let mut grid = Grid::new(style, &["Entitlement", "Rules", "Line", "Stands", "By"]);
+    let mut grid = Grid::new(style, &["Entitlement~", "Rules", "Line!", "Stands", "By!"]);
     for line in &it.entitlements {
         let EntitlementLine { kind, name, wanted, line: rule, stands, since, differs } = line;
         let rules = match wanted {

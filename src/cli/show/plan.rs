@@ -199,7 +199,7 @@ pub(crate) fn change(change: &Change) -> String {
 }
 
 /// A value for a table: objects of a list by their `value`.
-fn brief(value: &Value) -> String {
+pub(crate) fn brief(value: &Value) -> String {
     match value {
         Value::List(items) => items.iter().map(brief).collect::<Vec<_>>().join(", "),
         Value::Object(parts) => parts.get("value").map_or_else(|| value.to_string(), ToString::to_string),

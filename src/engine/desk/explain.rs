@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
-use crate::connector::app::AppSpec;
+use crate::connector::app::{AdoptMode, AppSpec};
 use crate::connector::capability::AppState;
 use crate::directory::assignment::{Assignment, Grant};
 use crate::directory::change::Cause;
@@ -19,7 +19,7 @@ use crate::engine::explained::{
 use crate::engine::plan::{Judged, judge};
 use crate::history::sentence;
 use crate::id::{AppName, EventId, OperatorId};
-use crate::provision::account::{Account, MuteReason, Presence};
+use crate::provision::account::{Account, MuteReason, Origin, Presence};
 use crate::provision::desired::{GrantedEntitlement, Wanted};
 use crate::provision::edge::{Edge, EdgeState};
 use crate::provision::entry::Fact;
@@ -310,16 +310,20 @@ fn attributes(
     paths.dedup();
     let exists = account.is_ours();
     let mut differences = Vec::new();
+    if !exists && wanted.is_some() {
+        differences.push("there should be an account, and there is none of ours".to_owned());
+    }
     let mut lines = Vec::new();
     for path in paths {
         let want: Option<&Wanted> = wanted.and_then(|wanted| wanted.get(path));
         let pushed = account.pushed.get(path);
         let settled = want.is_none_or(|want| (want.create_only && exists) || want.deferred);
         let desired = want.and_then(|want| want.value.clone());
-        let differs = !settled && !same(desired.as_ref(), pushed);
+        let left = exists && is_left_alone(&app.spec, account, path);
+        let differs = !settled && !left && !same(desired.as_ref(), pushed);
         let seen = actual.get(path);
         let show = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        if differs {
+        if differs && exists {
             differences.push(format!("{path} should be {}, pushed was {}", show(desired.as_ref()), show(pushed)));
         }
         if let Some(seen) = seen {
@@ -333,6 +337,7 @@ fn attributes(
             None if wanted.is_some() => "no longer managed",
             Some(want) if want.deferred => "waits for an account it refers to",
             Some(want) if want.create_only => "sent on create only",
+            Some(want) if left && !same(want.value.as_ref(), pushed) => "left as it was found: the account was adopted",
             _ if account.found.contains(path) => "found when the account was linked",
             _ => "",
         };
@@ -348,6 +353,17 @@ fn attributes(
         });
     }
     (lines, differences)
+}
+
+/// Whether the app leaves a value as it was found when the account was adopted.
+fn is_left_alone(app: &AppSpec, account: &Account, path: &str) -> bool {
+    let found = account.found.contains(path) && account.pushed.contains_key(path);
+    account.origin == Some(Origin::Adopted)
+        && match app.app.adopt_mode {
+            AdoptMode::Overwrite => false,
+            AdoptMode::Fill => found,
+            AdoptMode::Observe => true,
+        }
 }
 
 /// Where an attribute's expression stands.

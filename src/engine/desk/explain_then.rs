@@ -41,7 +41,9 @@ impl Engine {
         let store = &self.parts.store;
         let operators = self.operator_names().await?;
         let mut then = Then::default();
-        let (mut lines, mut in_the_way, mut access) = (Vec::new(), Vec::new(), AccessLine::default());
+        let (mut lines, mut in_the_way) = (Vec::new(), Vec::new());
+        let mut access =
+            AccessLine { words: "the history says nothing before this time".to_owned(), ..AccessLine::default() };
         let oldest = events.last().map(|event| (event.operation.kind, event.id));
         let earlier: Vec<&Event> = events.iter().rev().filter(|event| event.filed_at <= at).collect();
         for event in &earlier {
@@ -220,7 +222,7 @@ fn unknown(then: &Then, at: Timestamp, oldest: Option<(Kind, EventId)>, revision
         unknown.push(format!("which values {link} found: they were not kept, or were erased"));
     }
     if !revision {
-        unknown.push("which revision was active: its activation is older than what is kept of them".to_owned());
+        unknown.push("which revision was active: none, or its activation was not kept".to_owned());
     }
     unknown.push("what a reconcile or a rematch wrote into the ledger between events".to_owned());
     unknown

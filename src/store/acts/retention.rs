@@ -234,6 +234,6 @@ fn without_values(tx: &mut Group<'_>, mut life: Life) -> StoreResult<()> {
         }
     }
     filed.key.clear();
-    tx.replace_filed(filed)?;
+    tx.replace_filed(&filed)?;
     life.save(tx)
 }
