@@ -129,10 +129,11 @@ async fn entitlement(shared: &Shared, mut claimed: ClaimedEdges) -> Result<Pushe
             return Ok(pushed);
         }
     };
-    let computed = cx.connector().groups.computed;
+    // A target that computes members, or shows them by a filter only, may show nobody of those who are there.
+    let doubtful = cx.connector().groups.computed || cx.connector().groups.read == MembershipRead::Filter;
     let (settled, rest): (Vec<Change<'_>>, Vec<Change<'_>>) =
-        changes.iter().copied().partition(|change| recognised(change, &shown, computed).is_some());
-    let outcomes = settled.iter().filter_map(|change| recognised(change, &shown, computed)).collect();
+        changes.iter().copied().partition(|change| recognised(change, &shown, doubtful).is_some());
+    let outcomes = settled.iter().filter_map(|change| recognised(change, &shown, doubtful)).collect();
     put_off(shared, &settled, outcomes, talk.exchanges, &mut pushed).await?;
     let (adds, removals): (Vec<Change<'_>>, Vec<Change<'_>>) =
         rest.into_iter().partition(|change| change.cleared.adds());
@@ -187,12 +188,12 @@ impl ClaimedEdges {
     }
 }
 
-/// What needs no request: who is in the group is not added, who is not is not removed. Where the target computes who is a member, one
+/// What needs no request: who is in the group is not added, who is not is not removed. Where it is doubtful that all members show, one
 /// that does not show may still be ours to take back.
-fn recognised(change: &Change<'_>, shown: &Membership, computed: bool) -> Option<EdgeOutcome> {
+fn recognised(change: &Change<'_>, shown: &Membership, doubtful: bool) -> Option<EdgeOutcome> {
     match (shown.has(change.cleared.member()), change.cleared.adds()) {
         (Some(true), true) => Some(EdgeOutcome::Seen),
-        (Some(false), false) if !computed => Some(EdgeOutcome::Removed { already: true }),
+        (Some(false), false) if !doubtful => Some(EdgeOutcome::Removed { already: true }),
         _ => None,
     }
 }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::connector::groups::MembershipRead;
 use crate::engine::perform::conversation::Conversation;
-use crate::provision::outcome::Failure;
+use crate::provision::outcome::{Failure, FailureClass};
 use crate::scim::decode::Resource;
+
+/// An id that no account has: a filter that finds groups with it is none.
+const NOBODY: &str = "usher-probe-nobody";
 
 /// What was read about one group.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +63,32 @@ impl Conversation<'_> {
                 Ok(Membership::Known(known))
             }
             MembershipRead::Filter => {
+                self.prove_member_filter().await?;
                 let mut known = BTreeMap::new();
                 for id in members {
                     let page = self.groups_where("members.value", id).await?;
-                    known.insert((*id).to_owned(), page.resources.iter().any(|shown| shown.id == group));
+                    let there = page.resources.iter().any(|shown| shown.id == group);
+                    // Of a list that was cut short only what it shows is known.
+                    if there || page.total.is_none_or(|total| total <= page.rows) {
+                        known.insert((*id).to_owned(), there);
+                    }
                 }
                 Ok(Membership::Known(known))
             }
         }
+    }
+
+    /// A filter that is ignored shows everybody in every group.
+    ///
+    /// # Errors
+    /// A [`Failure`] if it is, or if the target can't be asked.
+    pub async fn prove_member_filter(&mut self) -> Result<(), Failure> {
+        if self.groups_where("members.value", NOBODY).await?.rows == 0 {
+            return Ok(());
+        }
+        // Without a status: it is no fault of the endpoint.
+        let detail = "the target shows groups of an account that does not exist: its filter of members is ignored, so \
+                      nobody knows who was in a group before";
+        Err(Failure { class: FailureClass::Server, status: None, detail: detail.to_owned(), retry_after: None })
     }
 }

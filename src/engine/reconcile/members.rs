@@ -164,6 +164,12 @@ impl Run<'_> {
     /// Where only a filter shows who is in which group: each account that has an edge is asked for.
     async fn by_filter(&mut self) -> Result<(), EngineError> {
         let (store, name) = (Arc::clone(&self.engine.parts.store), self.app.spec.name.clone());
+        let proven = Conversation::new(self.cx()).prove_member_filter().await;
+        if self.heard(proven).is_none() {
+            return Ok(());
+        }
+        // A target that shows nobody of ours in any group does not show members.
+        let (mut shows_members, mut without) = (false, Vec::new());
         let mut after = None;
         loop {
             let query = AccountQuery { app: Some(name.clone()), after, limit: PAGE, ..AccountQuery::default() };
@@ -181,15 +187,37 @@ impl Run<'_> {
                 let read = Conversation::new(self.cx()).groups_where("members.value", &id).await;
                 let Some(list) = self.heard(read) else { continue };
                 self.tally.report.read.groups += 1;
-                found.push(self.edges(&row, list.resources));
+                match list.resources.is_empty() {
+                    true => without.push(row.user.id),
+                    false => found.push(self.edges(&row, list.resources)),
+                }
             }
+            shows_members |= !found.is_empty();
             self.learn(found).await?;
             self.progress("memberships", self.tally.report.read.groups);
             after = page.next;
             if after.is_none() {
-                return Ok(());
+                return self.in_no_group(without, shows_members).await;
             }
         }
+    }
+
+    /// Accounts with edges that show in no group.
+    async fn in_no_group(&mut self, users: Vec<UserId>, shows_members: bool) -> Result<(), EngineError> {
+        if !shows_members && !users.is_empty() {
+            self.tally.note("no group shows a member: whether ours are in them is unknown".to_owned());
+            return Ok(());
+        }
+        for chunk in users.chunks(PAGE) {
+            let mut found = Vec::new();
+            for row in self.pairs(chunk.iter().copied().collect()).await?.into_values() {
+                if !self.is_under_way(&row) {
+                    found.push(self.edges(&row, Vec::new()));
+                }
+            }
+            self.learn(found).await?;
+        }
+        Ok(())
     }
 
     fn edges(&self, row: &PairRow, groups: Vec<Resource>) -> Compared {
