@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::connector::groups::MemberRemove;
+use crate::connector::groups::{MemberRemove, MembershipRead};
 use crate::engine::perform::context::Context;
 use crate::engine::perform::conversation::{Conversation, Silence};
 use crate::engine::perform::leave_out::LeftOut;
@@ -110,7 +110,8 @@ fn gives_up(cx: Context<'_>, change: &Change<'_>) -> bool {
 impl Chunk<'_> {
     /// Sends a part of the chunk. Returns what must be sent again in smaller parts, the first one last.
     async fn send(&mut self, range: Range<usize>) -> Vec<Range<usize>> {
-        let cleared: Vec<ClearedEdge<'_>> = self.changes[range.clone()].iter().map(|change| change.cleared).collect();
+        let open = range.clone().filter(|index| !self.outcomes.contains_key(index));
+        let cleared: Vec<ClearedEdge<'_>> = open.map(|index| self.changes[index].cleared).collect();
         let Some(first) = cleared.first() else { return Vec::new() };
         let groups = &self.talk.cx.connector().groups;
         let path = resource_path(groups.path(), first.group());
@@ -148,7 +149,7 @@ impl Chunk<'_> {
             match decode::json(answer) {
                 Err(error @ DecodeError::NotJson(_)) if answer.body.trim_ascii().starts_with(b"<") => {
                     let failure = of_decoding(answer, &error);
-                    self.again(range, &failure);
+                    self.look(range, &failure).await;
                     self.stop = Some(failure);
                 }
                 _ => self.done(range).await,
@@ -160,9 +161,16 @@ impl Chunk<'_> {
         self.faults += u32::from(fault);
         let refusal = matches!(failure.class, FailureClass::Refused | FailureClass::Conflict | FailureClass::Missing);
         if !refusal && (!fault || self.faults > FAULTS_MAX) {
-            self.again(range, &failure);
+            if failure.class == FailureClass::Server {
+                self.look(range, &failure).await;
+            } else {
+                self.again(range, &failure);
+            }
             self.stop = Some(failure);
             return Vec::new();
+        }
+        if fault {
+            self.settle(range.clone()).await;
         }
         if failure.class == FailureClass::Missing && self.group_is_gone(range.clone(), &failure).await {
             return Vec::new();
@@ -173,6 +181,24 @@ impl Chunk<'_> {
         }
         self.alone(range, failure).await;
         Vec::new()
+    }
+
+    /// A fault does not say that nothing was done: what is as it should be by now is not sent again.
+    async fn settle(&mut self, range: Range<usize>) {
+        let Ok(shown) = self.read(range.clone()).await else { return };
+        for index in range {
+            let cleared = self.changes[index].cleared;
+            match (shown.has(cleared.member()), cleared.adds()) {
+                (Some(true), true) => self.set(index, EdgeOutcome::Added { effective: true }),
+                (Some(false), false) if !self.by_filter() => self.set(index, EdgeOutcome::Removed { already: false }),
+                _ => {}
+            }
+        }
+    }
+
+    /// What came of one change; the first answer counts.
+    fn set(&mut self, index: usize, outcome: EdgeOutcome) {
+        self.outcomes.entry(index).or_insert(outcome);
     }
 
     /// The target said yes. Where it computes who is a member, that is looked at.
@@ -186,7 +212,7 @@ impl Chunk<'_> {
         for index in range {
             let effective = shown.has(self.changes[index].cleared.member()).unwrap_or(true);
             let outcome = if adds { EdgeOutcome::Added { effective } } else { EdgeOutcome::Removed { already: false } };
-            self.outcomes.insert(index, outcome);
+            self.set(index, outcome);
         }
     }
 
@@ -199,7 +225,7 @@ impl Chunk<'_> {
 
     /// The same for all; nothing is left to send.
     fn all(&mut self, range: Range<usize>, outcome: &EdgeOutcome) -> Vec<Range<usize>> {
-        self.outcomes.extend(range.map(|index| (index, outcome.clone())));
+        range.for_each(|index| self.set(index, outcome.clone()));
         Vec::new()
     }
 
@@ -207,7 +233,7 @@ impl Chunk<'_> {
     fn again(&mut self, range: Range<usize>, failure: &Failure) {
         for index in range {
             let outcome = retry(self.talk.cx, &self.changes[index], failure);
-            self.outcomes.insert(index, outcome);
+            self.set(index, outcome);
         }
     }
 
@@ -219,7 +245,7 @@ impl Chunk<'_> {
             let adds = change.cleared.adds();
             let outcome = match shown.has(change.cleared.member()) {
                 Some(true) if adds => EdgeOutcome::Added { effective: true },
-                Some(false) if !adds => EdgeOutcome::Removed { already: false },
+                Some(false) if !adds && !self.by_filter() => EdgeOutcome::Removed { already: false },
                 Some(_) => retry(self.talk.cx, change, failure),
                 None if gives_up(self.talk.cx, change) => EdgeOutcome::Refused(failure.clone()),
                 None => {
@@ -227,8 +253,13 @@ impl Chunk<'_> {
                     EdgeOutcome::Unknown { failure: failure.clone(), due }
                 }
             };
-            self.outcomes.insert(index, outcome);
+            self.set(index, outcome);
         }
+    }
+
+    /// Whether only a filter shows who is there: one that finds nobody is no reason to forget whom we put there.
+    fn by_filter(&self) -> bool {
+        self.talk.cx.connector().groups.read == MembershipRead::Filter
     }
 
     /// Whether it is the group that is not there: then nobody can be added, and nobody is left to be removed.
@@ -245,7 +276,7 @@ impl Chunk<'_> {
             } else {
                 EdgeOutcome::Removed { already: true }
             };
-            self.outcomes.insert(index, outcome);
+            self.set(index, outcome);
         }
         true
     }
@@ -258,14 +289,14 @@ impl Chunk<'_> {
         let shown = match self.read(range).await {
             Ok(shown) => shown,
             Err(other) => {
-                self.outcomes.insert(index, retry(self.talk.cx, &change, &other));
+                self.set(index, retry(self.talk.cx, &change, &other));
                 return;
             }
         };
         let nothing_there = failure.class == FailureClass::Missing || failure.detail.contains("(noTarget)");
         let outcome = match (shown.has(change.cleared.member()), adds) {
             (Some(true), true) => EdgeOutcome::Seen,
-            (Some(false), false) => EdgeOutcome::Removed { already: true },
+            (Some(false), false) if !self.by_filter() || nothing_there => EdgeOutcome::Removed { already: true },
             (None, true) if failure.class == FailureClass::Conflict => EdgeOutcome::Seen,
             (None, false) if nothing_there => EdgeOutcome::Removed { already: true },
             _ if failure.class.retries() => retry(self.talk.cx, &change, &failure),
@@ -276,7 +307,7 @@ impl Chunk<'_> {
             }
             _ => EdgeOutcome::Refused(failure),
         };
-        self.outcomes.insert(index, outcome);
+        self.set(index, outcome);
     }
 }
 
