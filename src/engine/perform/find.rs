@@ -112,8 +112,13 @@ impl Conversation<'_> {
             match self.search(path, value).await? {
                 // Nobody found proves something only if the filter was proven.
                 Filtered::Hits(hits) if hits.is_empty() => {
-                    let probe = self.cx.learned.filters.get(path);
-                    usable |= matches!(probe, Some(FilterProbe::Works | FilterProbe::HalfProven));
+                    // One on externalId alone only if it found an account by it before: the target may keep none.
+                    let matching = self.cx.connector().users.match_on.contains(path);
+                    usable |= match self.cx.learned.filters.get(path) {
+                        Some(FilterProbe::Works) => true,
+                        Some(FilterProbe::HalfProven) => matching,
+                        _ => false,
+                    };
                 }
                 Filtered::Hits(hits) => return Ok(Found::Hits(hits)),
                 Filtered::Unusable(why) => reasons.push(why),

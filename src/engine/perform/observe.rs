@@ -22,7 +22,7 @@ pub struct Looked {
 }
 
 /// Looks `user` up, who is to have `desired` and whose own externalId is `external_id`. Uses only filters that a probe trusts; if
-/// there is none, reads the list.
+/// there is none on a matching attribute, reads the list.
 ///
 /// # Errors
 /// A [`Failure`] if the target can't be reached or can't be searched: nothing may be created then.
@@ -37,7 +37,8 @@ pub async fn lookup(cx: Context<'_>, user: UserId, external_id: &str, desired: &
             continue;
         }
         if let Filtered::Hits(hits) = talk.search(path, value).await? {
-            usable = true;
+            // An account that is not ours bears no externalId of ours: that filter alone says nothing of it.
+            usable |= cx.connector().users.match_on.contains(path);
             if !hits.is_empty() {
                 let observation = observation(cx, user, path, &hits).await?;
                 return Ok(Looked { observation, lessons: talk.lessons });
