@@ -136,3 +136,38 @@ async fn a_target_without_groups_or_without_sense_is_told_in_words() {
     refused.says(&["what app can grant could not be read", "401"]);
     workspace.usher("apps refresh nobody").ends(1).says(&["there is no app `nobody`"]);
 }
+
+#[tokio::test]
+async fn what_an_app_can_grant_is_a_table_with_what_became_of_each() {
+    let workspace = Workspace::new();
+    let target = Process::start(&workspace, "--connector generic-scim2");
+    let crew = target.create("Crew").await;
+    let old = target.create("Night Watch").await;
+    workspace.write("rules/groups.rhai", RULES);
+    workspace.write("people.csv", &people(1..=2, "Engineer"));
+    workspace.app(&target.base_url, "[entitlements]\ncreate_missing = true\n");
+    let app = std::fs::read_to_string(workspace.root().join("apps/app.toml")).unwrap();
+    workspace.write("apps/app.toml", &app.replace("generic.rhai", "groups.rhai"));
+    workspace.usher("import people.csv --full").ends(0);
+    workspace.usher("apply").ends(0);
+    workspace.usher("sync").ends(0);
+    target.send(Method::DELETE, &format!("/Groups/{old}"), Json::Null).await;
+    workspace.usher("apps refresh app");
+    let table = workspace.usher("apps entitlements app").ends(0);
+    let line =
+        |name: &str| table.out.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{table}")).to_owned();
+    assert!(line("Kind").contains("Name") && line("Kind").contains("Since"), "{table}");
+    assert!(
+        line("Crew").contains("group") && line("Crew").contains(&crew) && !line("Crew").contains("by us"),
+        "{table}"
+    );
+    assert!(line("Pilots").contains("created by us"), "{table}");
+    assert!(line("Night Watch").contains("gone"), "{table}");
+    assert!(table.out.contains("Refreshed"), "{table}");
+    let only = workspace.usher("apps entitlements app --kind group").ends(0);
+    assert_eq!(only.out.lines().count(), table.out.lines().count());
+    workspace.usher("apps entitlements app --kind licence").ends(1).says(&["it has group"]);
+    let listed = workspace.json("apps entitlements app");
+    let made = listed["entitlements"].as_array().unwrap().iter().find(|each| each["name"] == "Pilots").unwrap();
+    assert_eq!(made["created"], true);
+}

@@ -22,36 +22,45 @@ use usher::store::Store;
 use usher::store::act::Identity;
 use usher::store::memory::MemoryStore;
 
-pub(super) const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
+use super::tap::{Tap, Tapped};
+
+pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
 const TOKEN: &str = "house-token";
 
-struct Key;
+/// Connects to the sandbox; what the engine sends passes the tap.
+struct Key(Arc<Tap>);
+
+fn directly(app: &AppSpec) -> Result<Arc<dyn Target>, String> {
+    Ok(Arc::new(HttpTarget::new(app, Secret::new(TOKEN)).map_err(|error| error.to_string())?))
+}
 
 impl Connect for Key {
     fn connect(&self, app: &AppSpec) -> Result<Arc<dyn Target>, String> {
-        Ok(Arc::new(HttpTarget::new(app, Secret::new(TOKEN)).map_err(|error| error.to_string())?))
+        Ok(Arc::new(Tapped { tap: Arc::clone(&self.0), target: directly(app)? }))
     }
 }
 
 /// Everything one test needs.
-pub(super) struct House {
-    pub(super) engine: Arc<Engine>,
+pub(crate) struct House {
+    pub(crate) engine: Arc<Engine>,
     clock: Arc<ManualClock>,
-    pub(super) sandbox: Sandbox,
-    pub(super) actor: Actor,
+    pub(crate) sandbox: Sandbox,
+    /// What the engine sends, and what happens to it on the way.
+    pub(crate) tap: Arc<Tap>,
+    pub(crate) actor: Actor,
     base_url: String,
     dir: tempfile::TempDir,
 }
 
 /// What differs between tests.
-pub(super) struct Plan<'a> {
-    pub(super) connector: &'a str,
+pub(crate) struct Plan<'a> {
+    pub(crate) connector: &'a str,
     /// What is different in the connector's file.
-    pub(super) quirks: &'a [(&'a str, &'a str)],
-    pub(super) rules: &'a str,
-    pub(super) app: &'a str,
-    pub(super) seeds: Vec<serde_json::Value>,
-    pub(super) four_eyes: FourEyes,
+    pub(crate) quirks: &'a [(&'a str, &'a str)],
+    pub(crate) rules: &'a str,
+    pub(crate) app: &'a str,
+    pub(crate) seeds: Vec<serde_json::Value>,
+    pub(crate) four_eyes: FourEyes,
 }
 
 impl Default for Plan<'_> {
@@ -76,7 +85,7 @@ fn quirky(text: &str, plan: &Plan<'_>) -> String {
 }
 
 impl House {
-    pub(super) async fn build(plan: Plan<'_>) -> Self {
+    pub(crate) async fn build(plan: Plan<'_>) -> Self {
         let clock = Arc::new(ManualClock::at(NOON));
         let text = usher::connector::builtin()
             .into_iter()
@@ -107,22 +116,23 @@ impl House {
             since: NOON,
         };
         store.put_operator(admin, operator, NOON).await.unwrap();
-        let parts = Parts { store, clock: clock.clone(), entropy, connect: Arc::new(Key) };
+        let tap = Arc::new(Tap::default());
+        let parts = Parts { store, clock: clock.clone(), entropy, connect: Arc::new(Key(Arc::clone(&tap))) };
         let engine = Engine::open(parts).await.unwrap();
         let actor = engine.actor("tester", None).await.unwrap();
-        let house = Self { engine, clock, sandbox, actor, base_url, dir: tempfile::tempdir().unwrap() };
+        let house = Self { engine, clock, sandbox, tap, actor, base_url, dir: tempfile::tempdir().unwrap() };
         house.apply(&plan).await;
         house
     }
 
     /// Applies `plan`'s app and rules as the next revision.
-    pub(super) async fn apply(&self, plan: &Plan<'_>) {
+    pub(crate) async fn apply(&self, plan: &Plan<'_>) {
         let bundle = self.bundle(plan);
         let base = self.engine.store().active_revision().await.unwrap().map(|revision| revision.number);
         self.ask(Command::Apply { bundle, base, comment: "test".into(), dry_run: false }).await.unwrap();
     }
 
-    pub(super) fn bundle(&self, plan: &Plan<'_>) -> Bundle {
+    pub(crate) fn bundle(&self, plan: &Plan<'_>) -> Bundle {
         let mut files = BTreeMap::new();
         for (file, text) in usher::connector::builtin() {
             let own = file.trim_end_matches(".toml") == plan.connector;
@@ -142,12 +152,12 @@ impl House {
         Bundle { files }
     }
 
-    pub(super) async fn ask(&self, command: Command) -> Result<Answer, EngineError> {
+    pub(crate) async fn ask(&self, command: Command) -> Result<Answer, EngineError> {
         self.engine.answer(&self.actor, command, &Unwatched).await
     }
 
     /// Imports CSV text whose columns are called like the attributes.
-    pub(super) async fn import(&self, csv: &str, full: bool) -> Result<Answer, EngineError> {
+    pub(crate) async fn import(&self, csv: &str, full: bool) -> Result<Answer, EngineError> {
         let file = self.dir.path().join("people.csv");
         std::fs::write(&file, csv).unwrap();
         let columns = csv.lines().next().unwrap().split(',').filter(|column| *column != "key");
@@ -166,32 +176,32 @@ impl House {
         self.ask(Command::Import { source, files: vec![file], full, accept_shrink: None }).await
     }
 
-    pub(super) async fn sync(&self) -> SyncAnswer {
+    pub(crate) async fn sync(&self) -> SyncAnswer {
         match self.ask(Command::Sync { app: None, plan: None, workspace: None }).await.unwrap() {
             Answer::Synced(mut answers) => answers.remove(0),
             other => panic!("expected a sync, got {other:?}"),
         }
     }
 
-    pub(super) async fn plan(&self) -> PlanFile {
+    pub(crate) async fn plan(&self) -> PlanFile {
         match self.ask(Command::Plan { app: None, user: None, draft: None }).await.unwrap() {
             Answer::Plan(plan) => plan,
             other => panic!("expected a plan, got {other:?}"),
         }
     }
 
-    pub(super) async fn edit(&self, user: &str, edit: Edit) {
+    pub(crate) async fn edit(&self, user: &str, edit: Edit) {
         self.ask(Command::UserEdit { user: UserRef(user.into()), edit }).await.unwrap();
     }
 
-    pub(super) async fn pending(&self) -> Vec<Event> {
+    pub(crate) async fn pending(&self) -> Vec<Event> {
         match self.ask(Command::Approvals { app: None, limit: 1_000 }).await.unwrap() {
             Answer::Approvals(events) => events,
             other => panic!("expected approvals, got {other:?}"),
         }
     }
 
-    pub(super) async fn decide_all(&self, approve: bool) {
+    pub(crate) async fn decide_all(&self, approve: bool) {
         let events: Vec<_> = self.pending().await.iter().map(|event| event.id).collect();
         let (batches, app) = (Vec::new(), None);
         let command = Command::Decide { events, batches, all: false, app, approve, comment: "looked at".into() };
@@ -201,25 +211,25 @@ impl House {
         }
     }
 
-    pub(super) async fn ended(&self, status: StatusKind) -> u64 {
+    pub(crate) async fn ended(&self, status: StatusKind) -> u64 {
         let counts = self.engine.store().counts(&AppName::new("app").unwrap()).await.unwrap();
         counts.events.get(&status).copied().unwrap_or(0)
     }
 
     /// Reads what the app can grant.
-    pub(super) async fn refresh(&self) {
+    pub(crate) async fn refresh(&self) {
         self.ask(Command::Refresh { app: AppName::new("app").unwrap() }).await.unwrap();
     }
 
     /// One request past Usher: what somebody else does at the target.
-    pub(super) async fn call(
+    pub(crate) async fn call(
         &self,
         method: &str,
         path: &str,
         body: Option<serde_json::Value>,
     ) -> (u16, serde_json::Value) {
         let active = self.engine.active().await.unwrap();
-        let target = Key.connect(&active.apps[&AppName::new("app").unwrap()].spec).unwrap();
+        let target = directly(&active.apps[&AppName::new("app").unwrap()].spec).unwrap();
         let method = match method {
             "GET" => usher::scim::target::Method::Get,
             "POST" => usher::scim::target::Method::Post,
@@ -233,18 +243,18 @@ impl House {
         (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
     }
 
-    pub(super) fn advance(&self, span: Span) {
+    pub(crate) fn advance(&self, span: Span) {
         self.clock.advance(span);
     }
 
     /// userName → active, of every account at the target.
-    pub(super) fn accounts(&self) -> BTreeMap<String, bool> {
+    pub(crate) fn accounts(&self) -> BTreeMap<String, bool> {
         self.sandbox.accounts().into_iter().map(|account| (account.user_name, account.active)).collect()
     }
 }
 
 /// `number` people as CSV.
-pub(super) fn people(number: usize) -> String {
+pub(crate) fn people(number: usize) -> String {
     let mut csv = String::from("key,email,given_name,family_name,display_name,title,roles\n");
     for n in 0..number {
         csv.push_str(&format!("k{n},p{n}@example.com,Given{n},Family{n},Given{n} Family{n},Title{n},staff\n"));

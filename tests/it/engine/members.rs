@@ -12,27 +12,27 @@ use usher::store::query::EventQuery;
 use super::house::{House, Plan, people};
 
 const ACCOUNT: &str = "fn account(user) { #{ userName: user.email, displayName: user.display_name } }\n";
-const STAFF: &str = "fn entitlements(user) { [grant(\"group\", \"Staff\")] }";
+pub(crate) const STAFF: &str = "fn entitlements(user) { [grant(\"group\", \"Staff\")] }";
 
-fn rules(entitlements: &str) -> String {
+pub(crate) fn rules(entitlements: &str) -> String {
     format!("{ACCOUNT}{entitlements}")
 }
 
 impl House {
-    async fn new_group(&self, name: &str) -> String {
+    pub(crate) async fn new_group(&self, name: &str) -> String {
         let id = self.sandbox.add_group(name, &[]);
         self.refresh().await;
         id
     }
 
-    async fn group(&self, id: &str) -> BTreeSet<String> {
+    pub(crate) async fn group(&self, id: &str) -> BTreeSet<String> {
         let (status, body) = self.call("GET", &format!("/Groups/{id}"), None).await;
         assert_eq!(status, 200, "{body}");
         let members = body["members"].as_array().cloned().unwrap_or_default();
         members.iter().map(|member| member["value"].as_str().unwrap().to_owned()).collect()
     }
 
-    async fn put_member(&self, group: &str, op: &str, id: &str) {
+    pub(crate) async fn put_member(&self, group: &str, op: &str, id: &str) {
         let operation = match op {
             "add" => json!({ "op": "add", "path": "members", "value": [{ "value": id }] }),
             _ => json!({ "op": "remove", "path": format!("members[value eq \"{id}\"]") }),
@@ -41,26 +41,26 @@ impl House {
         assert_eq!(self.call("PATCH", &format!("/Groups/{group}"), Some(body)).await.0, 200);
     }
 
-    fn id_of(&self, user_name: &str) -> String {
+    pub(crate) fn id_of(&self, user_name: &str) -> String {
         self.sandbox.accounts().into_iter().find(|account| account.user_name == user_name).unwrap().id
     }
 
-    async fn edges(&self) -> Vec<Edge> {
+    pub(crate) async fn edges(&self) -> Vec<Edge> {
         let app = AppName::new("app").unwrap();
         let rows = self.engine.store().pairs_after(&app, None, 1_000).await.unwrap();
         rows.into_iter().flat_map(|row| row.edges).collect()
     }
 
-    async fn sound(&self) {
+    pub(crate) async fn sound(&self) {
         assert_eq!(self.engine.store().verify().await.unwrap().problems, Vec::<String>::new());
     }
 }
 
-fn count(edges: &[Edge], state: EdgeState) -> usize {
+pub(crate) fn count(edges: &[Edge], state: EdgeState) -> usize {
     edges.iter().filter(|edge| edge.state == state).count()
 }
 
-fn app(more: &str) -> String {
+pub(crate) fn app(more: &str) -> String {
     format!("[assign]\nroles = [\"staff\"]\n{more}")
 }
 

@@ -1,11 +1,15 @@
 //! The walk, in process: a memory store, a clock that stands still, a sandbox target on a real socket.
 
 mod approve;
+mod converge;
 mod drift;
 mod explain;
-mod house;
+pub(crate) mod house;
 mod leave;
-mod members;
+pub(crate) mod members;
+mod members_in_trouble;
+mod members_quirks;
 mod reconcile;
 mod refresh;
+pub(crate) mod tap;
 mod walk;
