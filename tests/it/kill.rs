@@ -1,4 +1,5 @@
-//! `kill -9` of the real process while it provisions 2,000 users, again and again: nothing is made twice, lost, or left undone.
+//! `kill -9` of the real process while it provisions 2,000 users, again and again: nothing is made twice, lost, or left undone. With each
+//! wave some of them move from one group to another: no membership is made twice or lost, and whoever else is in there stays.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -14,6 +15,17 @@ use crate::workspace::{COLUMNS, Manner, Target, Workspace, pause};
 const USERS: u32 = 2_000;
 /// Kills a test; two tests make fifty.
 const KILLS: u32 = 25;
+/// Of them, the last ones are in a group, another one with each wave.
+const MEMBERS: u32 = 200;
+/// The groups.
+const GROUPS: [&str; 2] = ["Even", "Odd"];
+/// Somebody else in both of them.
+const STRANGER: &str = "a-stranger";
+const RULES: &str = "fn account(user) { #{ userName: user.email, externalId: user.external_id, title: user.title, \
+    name: #{ givenName: user.given_name, familyName: user.family_name } } }\n\
+    fn entitlements(user) { if user.department == \"Crew\" { [] } else { [grant(\"group\", user.department)] } }\n";
+/// Every so many kills, one while memberships are changed.
+const MEMBERS_EVERY: u32 = 6;
 /// People who leave with each wave of changes: fewer than what guards hold.
 const LEAVERS: u32 = 3;
 /// How long a slow machine may take for what takes seconds.
@@ -33,8 +45,16 @@ fn survive(drop_external_id: bool, seed: u64) {
     let target = Target::start(&Manner { drop_external_id, latency: Duration::from_millis(3) });
     let workspace = Workspace::new();
     // Waves change everybody's title: that is what this test wants, not what the guards should hold.
-    workspace.app(&target.base_url, "[guard.blast_radius]\nupdate = { count = 100000, percent = 100 }\n");
-    let mut victim = Victim { workspace, target, random: Random(SeededEntropy::new(seed)), wave: 0 };
+    let much = "{ count = 100000, percent = 100 }";
+    workspace.app(&target.base_url, &format!("[guard.blast_radius]\nupdate = {much}\nedge_removal = {much}\n"));
+    workspace.write("rules/crew.rhai", RULES);
+    let app = std::fs::read_to_string(workspace.root().join("apps/app.toml")).unwrap();
+    workspace.write("apps/app.toml", &app.replace("generic.rhai", "crew.rhai"));
+    let groups = GROUPS.map(|name| target.sandbox.add_group(name, &[STRANGER]));
+    // Whoever is added twice is listed twice.
+    target.faults(&["member-twice:1"]);
+    let random = Random(SeededEntropy::new(seed));
+    let mut victim = Victim { workspace, target, groups, random, wave: 0, among_members: 0 };
     victim.import();
     let mut kills = 0;
     while kills < KILLS {
@@ -53,7 +73,9 @@ fn survive(drop_external_id: bool, seed: u64) {
     victim.import();
     victim.settle();
     victim.check_target(drop_external_id);
+    victim.check_members();
     victim.check_history();
+    assert!(victim.among_members >= KILLS / MEMBERS_EVERY / 2, "killed {} times among members", victim.among_members);
 }
 
 /// When a process dies.
@@ -63,6 +85,8 @@ enum Aim {
     After(Duration),
     /// Once the target has seen so many more writes, and a little later.
     Writes(u64, Duration),
+    /// Once the first members were changed, and a little later.
+    Members(Duration),
 }
 
 struct Random(SeededEntropy);
@@ -79,8 +103,11 @@ impl Random {
 struct Victim {
     workspace: Workspace,
     target: Target,
+    groups: [String; 2],
     random: Random,
     wave: u32,
+    /// Kills while memberships were changed.
+    among_members: u32,
 }
 
 impl Victim {
@@ -90,8 +117,9 @@ impl Victim {
         for number in 1..=USERS {
             let state = if self.has_left(number) { "suspended" } else { "active" };
             let title = self.title();
+            let team = if number > USERS - MEMBERS { GROUPS[self.team()] } else { "Crew" };
             let _ =
-                writeln!(csv, "{number},p{number}@planet.example,Given{number},Family{number},{title},Crew,{state}");
+                writeln!(csv, "{number},p{number}@planet.example,Given{number},Family{number},{title},{team},{state}");
         }
         self.workspace.write("people.csv", &csv);
         self.workspace.usher("import --full people.csv").ends(0);
@@ -99,6 +127,11 @@ impl Victim {
 
     fn title(&self) -> String {
         format!("Title {}", self.wave)
+    }
+
+    /// Which group it is in this wave.
+    fn team(&self) -> usize {
+        usize::from(self.wave % 2 == 1)
     }
 
     fn has_left(&self, number: u32) -> bool {
@@ -111,6 +144,7 @@ impl Victim {
         match kill {
             0 => Aim::Writes(1, Duration::ZERO),
             1 => Aim::Writes(2, moment(&mut self.random)),
+            kill if kill % MEMBERS_EVERY == MEMBERS_EVERY - 1 => Aim::Members(moment(&mut self.random)),
             kill if kill % 3 == 0 => Aim::After(Duration::from_millis(self.random.up_to(1_500))),
             _ => {
                 let writes = 1 + self.random.up_to(250);
@@ -120,19 +154,22 @@ impl Victim {
     }
 
     /// Starts a sync and kills it there; false if it ended by itself before.
-    fn strike(&self, aim: &Aim) -> bool {
-        let (began, writes) = (Instant::now(), self.target.sandbox.writes());
+    fn strike(&mut self, aim: &Aim) -> bool {
+        let (began, writes, members) = (Instant::now(), self.target.sandbox.writes(), self.members());
         let mut child = self.workspace.start("sync");
         loop {
             let hit = match aim {
                 Aim::After(time) => began.elapsed() >= *time,
                 Aim::Writes(more, _) => self.target.sandbox.writes() >= writes + more,
+                Aim::Members(_) => self.members() != members,
             };
             if hit {
-                if let Aim::Writes(_, later) = aim {
+                if let Aim::Writes(_, later) | Aim::Members(later) = aim {
                     pause(*later);
                 }
-                return killed(&mut child);
+                let struck = killed(&mut child);
+                self.among_members += u32::from(struck && matches!(aim, Aim::Members(_)));
+                return struck;
             }
             if let Some(status) = child.try_wait().unwrap() {
                 assert!(status.success(), "a sync after {} writes, {aim:?}: {status}", self.target.sandbox.writes());
@@ -141,6 +178,11 @@ impl Victim {
             assert!(began.elapsed() < PATIENCE, "the sync neither ends nor comes to {aim:?}");
             pause(Duration::from_micros(500));
         }
+    }
+
+    /// How many members each group lists.
+    fn members(&self) -> Vec<usize> {
+        self.target.sandbox.groups().iter().map(|group| group.members.len()).collect()
     }
 
     /// Syncs until nothing is left to do; what is being found out may be due a little later.
@@ -181,6 +223,27 @@ impl Victim {
         }
         let ours = accounts.iter().filter(|each| each.user_name.ends_with("@planet.example"));
         assert_eq!(ours.count(), accounts.len(), "accounts of nobody");
+    }
+
+    /// Whoever belongs into a group is in it, once; nobody is left in the other; and the stranger is where he was.
+    fn check_members(&self) {
+        let accounts = self.target.sandbox.accounts();
+        let last = (USERS - MEMBERS + 1..=USERS).map(|number| format!("p{number}@planet.example"));
+        let last: BTreeSet<String> = last.collect();
+        let ids = accounts.iter().filter(|each| last.contains(&each.user_name)).map(|each| each.id.clone());
+        let mut expected: Vec<String> = ids.chain([STRANGER.to_owned()]).collect();
+        expected.sort();
+        for group in self.target.sandbox.groups() {
+            let mut members = group.members.clone();
+            members.sort();
+            if group.id == self.groups[self.team()] {
+                assert_eq!(members, expected, "{}", group.display_name);
+            } else {
+                assert_eq!(members, [STRANGER], "{}", group.display_name);
+            }
+        }
+        let edges = self.workspace.json("apps show app")["counts"]["edges"].clone();
+        assert_eq!(edges, serde_json::json!({ "granted": MEMBERS }), "all of them ours, none under way");
     }
 
     /// Every event has come to its end, the ledger knows exactly the target's accounts, and the chain holds.
