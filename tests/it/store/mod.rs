@@ -10,6 +10,7 @@ mod edges;
 mod filing;
 mod imports;
 mod kill;
+mod previous;
 mod pushing;
 mod reconcile;
 mod retention;
