@@ -11,6 +11,7 @@ mod engine;
 mod groups;
 mod history;
 mod import;
+mod incidents;
 mod invariants;
 mod kill;
 mod plan;
