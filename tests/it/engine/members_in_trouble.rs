@@ -3,10 +3,11 @@
 use usher::clock::Span;
 use usher::provision::edge::EdgeState;
 use usher::provision::event::StatusKind;
+use usher::sandbox::Faults;
 use usher::scim::target::Method;
 
 use super::house::{House, Plan, people};
-use super::members::{STAFF, count, rules};
+use super::members::{STAFF, app, count, rules};
 use super::tap::Mishap;
 
 const BOTH: &str = "fn entitlements(user) { [grant(\"group\", \"Staff\"), grant(\"group\", \"Others\")] }";
@@ -51,7 +52,7 @@ async fn whatever_happens_to_a_chunk_of_many_everybody_is_in_once_and_the_other_
     for mishap in mishaps {
         let (house, staff, others) = gathered().await;
         // A target that lists twice who is added twice shows what was sent again without need.
-        house.sandbox.set_faults(usher::sandbox::Faults::parse(&["member-twice:1"]).unwrap());
+        house.sandbox.set_faults(Faults::parse(&["member-twice:1"]).unwrap());
         house.tap.next(Method::Patch, "/Groups/", mishap.clone());
         let both = rules(BOTH);
         house.apply(&Plan { rules: &both, ..Plan::default() }).await;
@@ -130,4 +131,23 @@ async fn what_was_carried_out_unheard_is_looked_up_and_not_sent_again() {
     assert_eq!(added.sum::<usize>(), 150, "each member is sent once");
     assert_eq!(listed(&house, &staff), 150);
     assert_eq!(count(&house.edges().await, EdgeState::Granted), 150, "what our request did is ours");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_never_answers_is_given_up_in_time_and_asked_what_it_did() {
+    for fault in ["timeout:#1:PATCH", "timeout-after-commit:#1:PATCH", "drop-after-commit:#1:PATCH"] {
+        let with = rules(STAFF);
+        let app = app("[limits]\ntimeout_secs = 1\n");
+        let none = rules(NOBODY);
+        let house = House::build(Plan { rules: &none, app: &app, ..Plan::default() }).await;
+        let staff = house.new_group("Staff").await;
+        house.import(&people(30), true).await.unwrap();
+        house.sync().await;
+        house.sandbox.set_faults(Faults::parse(&[fault, "member-twice:1"]).unwrap());
+        house.apply(&Plan { rules: &with, app: &app, ..Plan::default() }).await;
+        house.sync().await;
+        rested(&house).await;
+        assert_eq!(listed(&house, &staff), 30, "{fault}");
+        assert_eq!(count(&house.edges().await, EdgeState::Granted), 30, "{fault}");
+    }
 }
