@@ -190,6 +190,14 @@ impl Company {
         serde_json::from_str(&said).unwrap_or_else(|error| panic!("usher {}: {error}\n{said}", words.join(" ")))
     }
 
+    /// Runs `usher WORDS` in the workspace; it must refuse.
+    #[track_caller]
+    pub(crate) fn usher_refuses(&self, words: &[&str]) {
+        let root = self.root();
+        let output = self.run(&[words, &["--workspace", root.to_str().unwrap()]].concat());
+        assert_eq!(output.status.code(), Some(1), "usher {}\n{output:?}", words.join(" "));
+    }
+
     /// Imports the whole export; it must be applied at once.
     #[track_caller]
     pub(crate) fn import(&self) {

@@ -7,6 +7,7 @@ mod crew;
 mod groups;
 mod peer;
 mod run;
+mod shrink;
 mod start;
 mod tap;
 mod third;
