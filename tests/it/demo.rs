@@ -9,7 +9,16 @@ fn the_demo_ends_by_itself_with_everything_as_it_should_be() {
     assert_eq!(ran.code, Some(0), "{ran:#?}");
     assert!(ran.err.is_empty(), "{}", ran.err);
     assert!(ran.out.contains("All of it.") && !ran.out.contains('✗'), "{}", ran.out);
-    for part in ["Create (", "Held for approval", "roles: GUEST → USER", "active: true → false", "Provisioned"] {
+    for part in [
+        "Create (",
+        "Held for approval",
+        "roles: GUEST → USER",
+        "active: true → false",
+        "Provisioned",
+        "parked: 39 users are missing",
+        "held 39 (deactivate 39)",
+        "the export was cut short",
+    ] {
         assert!(ran.out.contains(part), "`{part}` is missing:\n{}", ran.out);
     }
     assert!(!ran.out.contains('\u{1b}'), "no colours when it is no terminal");

@@ -35,6 +35,13 @@ impl Expectations {
         let mut found = Self(Vec::new());
         let people = active_people(door).await?;
         found.everyone(company, &people);
+        found.expect(
+            seen.held > 10,
+            format!(
+                "an export that lost most of them held {} deactivations; they were rejected, and none was sent",
+                seen.held
+            ),
+        );
         found.third_parties(company, seen);
         found.moved_and_left(company);
         found.adoption(door, company).await?;

@@ -4,6 +4,7 @@
 mod command;
 mod company;
 mod expect;
+mod guards;
 mod walk;
 
 pub(crate) use command::Demo;

@@ -34,6 +34,8 @@ pub(super) struct Seen {
     pub(super) before: BTreeMap<&'static str, BTreeMap<String, Vec<u8>>>,
     /// Events that the demo's operator approved.
     pub(super) approved: Vec<EventId>,
+    /// How many deactivations a short export held, all of them rejected.
+    pub(super) held: usize,
     /// What the last sync said: nothing is left to do.
     pub(super) last_sync: Answer,
 }
@@ -62,6 +64,8 @@ impl Walk<'_> {
         self.heading("What is held waits for a person")?;
         let approved = self.decide().await?;
         self.sync().await?;
+        self.heading("An export that lost most of the company")?;
+        let held = self.short_export().await?;
         self.heading("One person moves, one leaves")?;
         self.import("changes.csv", false).await?;
         self.step("usher plan", Command::Plan { app: None, user: None, draft: None }).await?;
@@ -75,7 +79,7 @@ impl Walk<'_> {
         self.look_around().await?;
         self.heading("Once more: nothing is left to do")?;
         let last_sync = self.sync().await?;
-        Ok(Seen { before, approved, last_sync })
+        Ok(Seen { before, approved, held, last_sync })
     }
 
     fn heading(&self, title: &str) -> anyhow::Result<()> {
@@ -83,21 +87,24 @@ impl Walk<'_> {
         say(&format!("\n{}\n", self.style.paint(Tint::Strong, &format!("── {title} {rule}"))))
     }
 
+    pub(super) fn typed(&self, typed: &str) -> String {
+        format!("{} {typed}", self.style.paint(Tint::Faint, "$"))
+    }
+
     /// Shows a command as it is typed, carries it out, shows the answer.
-    async fn step(&self, typed: &str, command: Command) -> anyhow::Result<Answer> {
-        say(&format!("\n{} {typed}\n", self.style.paint(Tint::Faint, "$")))?;
+    pub(super) async fn step(&self, typed: &str, command: Command) -> anyhow::Result<Answer> {
+        say(&format!("\n{}\n", self.typed(typed)))?;
         let answer = self.door.ask(command).await?;
         let style = Style { rows_max: ROWS, ..self.door.style() };
         say(&answer::answer(&style, &answer))?;
         Ok(answer)
     }
 
-    async fn import(&self, file: &str, full: bool) -> anyhow::Result<()> {
+    pub(super) async fn import(&self, file: &str, full: bool) -> anyhow::Result<Answer> {
         let source = self.company.workspace.source(None)?.clone();
         let files = vec![self.company.workspace.root.join(file)];
         let typed = format!("usher import {}{file}", if full { "--full " } else { "" });
-        self.step(&typed, Command::Import { source, files, full, accept_shrink: None }).await?;
-        Ok(())
+        self.step(&typed, Command::Import { source, files, full, accept_shrink: None }).await
     }
 
     async fn apply(&self) -> anyhow::Result<()> {
@@ -114,7 +121,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn sync(&self) -> anyhow::Result<Answer> {
+    pub(super) async fn sync(&self) -> anyhow::Result<Answer> {
         let workspace = Some(self.company.workspace.load_bundle()?);
         self.step("usher sync", Command::Sync { app: None, plan: None, workspace }).await
     }
@@ -182,6 +189,7 @@ impl Walk<'_> {
         let filter = HistoryFilter { limit: 10, ..HistoryFilter::default() };
         let history = Command::History { user: None, filter };
         self.step("usher history --limit 10", history).await?;
+        self.step("usher store verify", Command::StoreVerify).await?;
         Ok(())
     }
 }
