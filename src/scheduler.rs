@@ -10,13 +10,18 @@ use cron::Schedule;
 use crate::clock::{Span, Timestamp};
 use crate::connector::app::App;
 use crate::connector::capability::AppState;
+use crate::digest::{Digest, Hasher};
 use crate::engine::active::ActiveApp;
 use crate::engine::context::{Engine, EngineError, Unwatched};
 use crate::engine::cycle::Scope;
+use crate::engine::leavers::Told;
+use crate::id::AppName;
 use crate::store::query::Urgency;
 
 /// An app without a schedule is still looked at for events that became due, at least this often.
 const LOOK_AGAIN_MAX: Span = Span::from_secs(60);
+/// How often leavers are looked at who could not be delivered.
+const ESCALATE_EVERY: Span = Span::from_secs(60);
 /// A failed round is tried again after this long.
 const AFTER_TROUBLE: Span = Span::from_secs(5);
 
@@ -32,6 +37,11 @@ struct Agenda {
     reconciling_since: Timestamp,
     /// The last try failed.
     reconcile_failed: bool,
+    /// What the app was last tried with: revision and credential. Before the first look nothing.
+    tried_with: Option<Digest>,
+    /// When leavers were last looked at who could not be delivered, and of whom people were told.
+    escalated_at: Option<Timestamp>,
+    told: Told,
 }
 
 /// A schedule that can't be used.
@@ -91,6 +101,8 @@ impl Engine {
                             let engine = Arc::clone(&self);
                             let name = app.spec.name.clone();
                             tasks.spawn(async move { engine.tend(name).await });
+                            let (engine, name) = (Arc::clone(&self), app.spec.name.clone());
+                            tasks.spawn(async move { engine.tend_leavers(name).await });
                         }
                     }
                 }
@@ -107,7 +119,7 @@ impl Engine {
     }
 
     /// One app: look, plan, push, wait for a kick or the next due time.
-    async fn tend(&self, name: crate::id::AppName) {
+    async fn tend(&self, name: AppName) {
         let lane = self.lanes.of(&name);
         let began = self.parts.clock.now();
         let mut agenda = Agenda {
@@ -116,6 +128,9 @@ impl Engine {
             refresh_failed: false,
             reconciling_since: began,
             reconcile_failed: false,
+            tried_with: None,
+            escalated_at: None,
+            told: Told::new(),
         };
         while !self.is_stopping() {
             let wait = match self.look_again(&name, &mut agenda).await {
@@ -130,15 +145,40 @@ impl Engine {
         }
     }
 
+    /// The leavers of one app, while the rest of it is planned, pushed, or stopped: they are planned at once, and go ahead of what is
+    /// queued.
+    async fn tend_leavers(&self, name: AppName) {
+        let lane = self.lanes.of(&name);
+        let pause = std::time::Duration::from_secs(LOOK_AGAIN_MAX.as_secs());
+        while !self.is_stopping() {
+            let planned = match self.active().await {
+                Ok(active) => match active.apps.get(&name) {
+                    Some(app) => self.plan_leavers(app).await,
+                    None => Ok(()),
+                },
+                Err(error) => Err(error),
+            };
+            if let Err(error) = planned {
+                tracing::error!(app = %name, %error, "leavers could not be planned; it is tried again");
+            }
+            let _ = tokio::time::timeout(pause, lane.leaver.notified()).await;
+        }
+    }
+
     /// One round. Returns how long to wait unless kicked.
-    async fn look_again(&self, name: &crate::id::AppName, agenda: &mut Agenda) -> Result<Span, EngineError> {
+    async fn look_again(&self, name: &AppName, agenda: &mut Agenda) -> Result<Span, EngineError> {
         let active = self.active().await?;
         let Some(app) = active.apps.get(name) else { return Ok(LOOK_AGAIN_MAX) };
         let now = self.parts.clock.now();
-        if !self.ready(app, now).await? {
-            return Ok(LOOK_AGAIN_MAX);
-        }
         self.expire_approvals(app, now).await?;
+        if agenda.escalated_at.is_none_or(|at| at.plus(ESCALATE_EVERY) <= now) {
+            agenda.escalated_at = Some(now);
+            self.escalate(name, &mut agenda.told).await?;
+        }
+        if let Some(until) = self.stopped_until(app, agenda, now).await? {
+            let wait = Span::from_secs(until.millis_since(now).div_ceil(1000));
+            return Ok(wait.clamp(Span::from_secs(1), LOOK_AGAIN_MAX));
+        }
         let due = agenda.next_cycle.is_some_and(|at| at <= now);
         let scheduled = next_run(&app.spec.app, now).map_err(|error| EngineError::Invalid(error.to_string()))?;
         agenda.next_cycle = scheduled;
@@ -231,18 +271,34 @@ impl Engine {
         }
         let due = self.parts.store.next_due(name).await?;
         let soonest = [due, scheduled].into_iter().flatten().min();
+        // While the target wants to be left alone, only a kick (a leaver) is reason to look before.
+        let soonest = self.lanes.of(name).rests_until(now).or(soonest);
         let wait = soonest.map_or(LOOK_AGAIN_MAX, |at| Span::from_secs(at.millis_since(now).div_ceil(1000)));
         Ok(wait.clamp(Span::from_secs(1), LOOK_AGAIN_MAX))
     }
 
-    /// Whether the app takes operations; one in quarantine is probed when its time has come.
-    async fn ready(&self, app: &Arc<ActiveApp>, now: Timestamp) -> Result<bool, EngineError> {
-        match self.parts.store.app(&app.spec.name).await?.state {
-            AppState::Untested | AppState::Live => Ok(true),
-            AppState::Paused { .. } | AppState::Disabled { .. } => Ok(false),
-            AppState::Quarantined { next_probe, .. } if next_probe > now => Ok(false),
-            AppState::Quarantined { .. } => self.probe(app).await,
+    /// Until when the app is left alone, if it takes no operations. One in quarantine is probed when its time has come, and at once when
+    /// its revision or credential has changed, or the process has.
+    async fn stopped_until(
+        &self,
+        app: &Arc<ActiveApp>,
+        agenda: &mut Agenda,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, EngineError> {
+        let mark = Hasher::new().value(&app.spec.digest).value(&self.parts.connect.mark(&app.spec)).finish();
+        let changed = agenda.tried_with.replace(mark) != Some(mark);
+        if changed {
+            self.lanes.of(&app.spec.name).forget();
         }
+        let state = self.parts.store.app(&app.spec.name).await?.state;
+        Ok(match state {
+            AppState::Untested | AppState::Live => None,
+            AppState::Paused { .. } | AppState::Disabled { .. } => Some(now.plus(LOOK_AGAIN_MAX)),
+            AppState::BreakerOpen { next_try, .. } => Some(next_try).filter(|at| *at > now),
+            AppState::Quarantined { next_probe, .. } if next_probe > now && !changed => Some(next_probe),
+            AppState::Quarantined { .. } if self.probe(app).await? => None,
+            AppState::Quarantined { .. } => Some(now.plus(LOOK_AGAIN_MAX)),
+        })
     }
 
     async fn expire_approvals(&self, app: &ActiveApp, now: Timestamp) -> Result<(), EngineError> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Workspace;
 use crate::connector::app::AppSpec;
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::engine::context::Connect;
 use crate::id::AppName;
 use crate::scim::client::HttpTarget;
@@ -54,5 +54,12 @@ impl Connect for Ways {
             Arc::new(HttpTarget::new(app, secret.clone()).map_err(|error| error.to_string())?);
         open.insert(app.name.clone(), Way { app: app.digest, secret, target: Arc::clone(&target) });
         Ok(target)
+    }
+
+    fn mark(&self, app: &AppSpec) -> Digest {
+        match self.workspace.credential(&app.app.credential, &environment) {
+            Ok(credential) => Hasher::new().text(credential.secret.expose()).finish(),
+            Err(error) => Hasher::new().text(&error.to_string()).finish(),
+        }
     }
 }

@@ -22,7 +22,8 @@ pub enum AppState {
         /// When.
         at: Timestamp,
     },
-    /// Its endpoint or credential fails: only probes are sent.
+    /// Its endpoint or credential fails, and not only for a moment: nothing but probes is sent, hourly at first, daily in the end. It ends
+    /// with a good probe or by a person.
     Quarantined {
         /// Since when.
         since: Timestamp,
@@ -40,12 +41,39 @@ pub enum AppState {
         /// Why, in words.
         why: String,
     },
+    /// The breaker is open: its endpoint fails just now. After a pause of seconds to minutes one request tries it, and whatever waits
+    /// follows by itself if that is answered; if nothing is for an hour, it is quarantined.
+    BreakerOpen {
+        /// Since when nothing was answered.
+        since: Timestamp,
+        /// Why, in words.
+        why: String,
+        /// When one request tries it.
+        next_try: Timestamp,
+        /// Tries so far.
+        tries: u32,
+    },
 }
 
 impl AppState {
     /// Whether operations may be sent.
     pub fn may_push(&self) -> bool {
         matches!(self, Self::Untested | Self::Live)
+    }
+
+    /// Why nothing is sent, since when, and when it goes on, in words; `None` = operations are sent.
+    pub fn stopped(&self) -> Option<String> {
+        match self {
+            Self::Untested | Self::Live => None,
+            Self::Paused { by, at } => Some(format!("paused by {by} at {at}")),
+            Self::Quarantined { since, why, next_probe, .. } => {
+                Some(format!("in quarantine since {since}: {why}; next probe {next_probe}"))
+            }
+            Self::Disabled { since, why } => Some(format!("disabled, in quarantine since {since}: {why}")),
+            Self::BreakerOpen { since, why, next_try, .. } => {
+                Some(format!("not answering since {since}: {why}; one request tries it at {next_try}"))
+            }
+        }
     }
 }
 

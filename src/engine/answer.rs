@@ -21,8 +21,10 @@ use crate::provision::drift::ReconcileReport;
 use crate::provision::edge::Edge;
 use crate::provision::entitlement::{CatalogueDiff, Entitlement};
 use crate::provision::entry::Entry;
+use crate::provision::escalation::Escalation;
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::guard::finding::Finding;
+use crate::provision::operation::Kind;
 use crate::provision::plan::{PlanSummary, Planned, Skipped};
 use crate::store::act::{Head, Verified};
 use crate::store::query::{Counts, Import};
@@ -181,10 +183,42 @@ pub struct AppAnswer {
     pub reconciled: Option<LastReconcile>,
     /// What several users have in common, since the last completed cycle began: the same refusal, for example.
     pub findings: Vec<Finding>,
+    /// What waits in it.
+    pub waiting: WaitingAnswer,
     /// What it taught us, in words.
     pub learned: Vec<String>,
     /// What an admin must know of the connector.
     pub notes: Vec<String>,
+}
+
+/// What waits in an app.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingAnswer {
+    /// Leavers, whoever has waited longest first.
+    pub leavers: Vec<LeaverAnswer>,
+    /// Other queued events by kind.
+    pub queued: BTreeMap<Kind, u64>,
+    /// Those beyond what was counted by kind.
+    pub more: u64,
+}
+
+/// A leaver whose deactivation or delete is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaverAnswer {
+    /// The event.
+    pub event: EventId,
+    /// What people call the user.
+    pub label: String,
+    /// Deactivate or delete.
+    pub kind: Kind,
+    /// What it waits for: `pending` an approver, `queued` the target.
+    pub status: StatusKind,
+    /// Since when.
+    pub since: Timestamp,
+    /// How loudly people are told, if it has taken too long.
+    pub escalation: Option<Escalation>,
+    /// Why it is not done, and what to do.
+    pub reason: String,
 }
 
 /// What *test connection* found.

@@ -1,108 +1,171 @@
-//! The breaker: stops an app whose endpoint or credential fails, before every event has run into it. A refused user never counts.
+//! The breaker: looks at what becomes of an app's requests and says when its endpoint or credential fails. A refused user never counts.
+//!
+//! It says one of two things. *Open*: the endpoint fails just now; after a short pause one request tries it (`reliability.md` section 4).
+//! *Quarantine*: a credential is refused, or much of a whole cycle failed; only probes are sent from then on. One breaker an app, for as
+//! long as the process lives: it looks at many pushing rounds. What came of its words is in the store, as the app's state.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::clock::Span;
-use crate::connector::capability::AppState;
-use crate::engine::context::{Engine, EngineError};
-use crate::id::AppName;
+use crate::clock::{Span, Timestamp};
+use crate::id::UserId;
 use crate::provision::outcome::{Failure, FailureClass, Outcome};
 
-/// Endpoint failures in a row that open it.
-const CONSECUTIVE_MAX: u32 = 5;
-/// Refused credentials in a row that open it.
+/// Users in a row for whom the endpoint failed that open it.
+const CONSECUTIVE_MAX: usize = 5;
+/// Refused credentials in a row that mean quarantine; a 403 that a read has confirmed weighs as much as two.
 const CREDENTIAL_MAX: u32 = 2;
-/// Outcomes looked back on; half of at least [`SHARE_MIN`] failed opens it.
-const LOOKED_BACK: usize = 64;
+/// How far back a share is looked at: half of at least [`SHARE_MIN`] opens it.
+const LOOKED_BACK: Span = Span::from_secs(60);
 /// The least number of outcomes for a share.
-const SHARE_MIN: usize = 20;
-/// Pauses between probes: hourly at first, daily in the end.
-const PROBE_FIRST: Span = Span::from_hours(1);
-/// The longest pause between probes.
-const PROBE_MAX: Span = Span::from_days(1);
-/// How long an app stays in quarantine before a person must resume it.
-const DISABLED_AFTER: Span = Span::from_days(28);
+const SHARE_MIN: u64 = 20;
+/// The least number of outcomes in a cycle, and the per cent of them that mean quarantine.
+const CYCLE_MIN: u64 = 25;
+const CYCLE_PERCENT: u64 = 40;
 
-/// Watches the outcomes of one pushing round.
+/// What is to be done about an app.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Closed,
+    /// It fails just now: a short pause, then one request. Why, in words.
+    Open(String),
+    /// It fails for good, or its credential is refused. Why, in words.
+    Quarantine(String),
+}
+
+/// What one outcome says about the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// It answers, whatever it says about this user.
+    Answers,
+    /// It fails.
+    Fails,
+    /// The credential is refused; with the weight.
+    Denied(u32),
+    /// Nothing: the outcome is in doubt, or nothing was sent.
+    None,
+}
+
+/// Outcomes of one second.
+#[derive(Debug)]
+struct Second {
+    number: i64,
+    answered: u64,
+    failed: u64,
+}
+
+/// Watches the outcomes of one app.
 #[derive(Debug, Default)]
 pub struct Breaker {
-    in_a_row: u32,
-    credential_in_a_row: u32,
-    recent: VecDeque<bool>,
-    last: Option<String>,
+    /// For whom the endpoint failed since it last answered.
+    in_a_row: BTreeSet<UserId>,
+    denied_in_a_row: u32,
+    recent: VecDeque<Second>,
+    /// When a user last failed: several failures of one user within the minute count once.
+    failed_at: BTreeMap<UserId, Timestamp>,
+    /// The cycle under way: outcomes that were answers, and for whom the endpoint failed.
+    cycle: (u64, BTreeSet<UserId>),
+    last: String,
 }
 
 impl Breaker {
-    /// Takes an outcome into account.
-    pub fn saw(&mut self, outcome: &Outcome) {
-        let failure: Option<&Failure> = match outcome {
-            Outcome::Retry { failure, .. } | Outcome::Unknown { failure, .. } | Outcome::Failed(failure) => {
-                Some(failure)
+    /// Takes an outcome about `user` into account.
+    pub fn saw(&mut self, user: UserId, outcome: &Outcome, now: Timestamp) {
+        let (sign, failure) = sign(outcome);
+        match sign {
+            Sign::None => return,
+            Sign::Answers => {
+                self.in_a_row.clear();
+                self.denied_in_a_row = 0;
+                self.cycle.0 += 1;
+                self.cycle.1.remove(&user);
+                self.second(now).answered += 1;
+                return;
             }
-            Outcome::Succeeded(_) | Outcome::Conflict(_) | Outcome::Lost(_) => None,
-            Outcome::Void { .. } => return,
-        };
-        // A server failure without a status is doubt about an outcome, not about the endpoint.
-        let doubt = |failure: &&Failure| failure.class == FailureClass::Server && failure.status.is_none();
-        let counted = failure.filter(|failure| failure.class.counts_for_breaker() && !doubt(failure));
-        self.recent.push_back(counted.is_some());
-        if self.recent.len() > LOOKED_BACK {
-            self.recent.pop_front();
+            Sign::Fails => self.denied_in_a_row = 0,
+            Sign::Denied(weight) => self.denied_in_a_row += weight,
         }
-        match counted {
-            Some(failure) => {
-                self.in_a_row += 1;
-                self.credential_in_a_row =
-                    if failure.class == FailureClass::Credential { self.credential_in_a_row + 1 } else { 0 };
-                self.last = Some(failure.detail.clone());
-            }
-            None => (self.in_a_row, self.credential_in_a_row) = (0, 0),
+        self.in_a_row.insert(user);
+        self.cycle.1.insert(user);
+        let again = self.failed_at.insert(user, now).is_some_and(|at| at.plus(LOOKED_BACK) > now);
+        if !again {
+            self.second(now).failed += 1;
+        }
+        self.failed_at.retain(|_, at| at.plus(LOOKED_BACK) > now);
+        if let Some(failure) = failure {
+            self.last.clone_from(&failure.detail);
         }
     }
 
-    /// Why it is open, if it is.
-    pub fn tripped(&self) -> Option<String> {
-        let failed = self.recent.iter().filter(|failed| **failed).count();
-        let share = self.recent.len() >= SHARE_MIN && failed * 2 >= self.recent.len();
-        let open = self.in_a_row >= CONSECUTIVE_MAX || self.credential_in_a_row >= CREDENTIAL_MAX || share;
-        open.then(|| self.last.clone().unwrap_or_default())
+    /// The counts of this second; those of more than a minute ago are dropped.
+    fn second(&mut self, now: Timestamp) -> &mut Second {
+        let number = now.as_millis().div_euclid(1000);
+        let oldest = now.minus(LOOKED_BACK).as_millis().div_euclid(1000);
+        // A clock that was set back starts the minute anew.
+        self.recent.retain(|second| second.number > oldest && second.number <= number);
+        if self.recent.back().is_none_or(|second| second.number != number) {
+            self.recent.push_back(Second { number, answered: 0, failed: 0 });
+        }
+        let last = self.recent.len() - 1;
+        &mut self.recent[last]
+    }
+
+    /// What is to be done.
+    pub fn verdict(&self) -> Verdict {
+        let (answered, failed) = (self.cycle.0, self.cycle.1.len() as u64);
+        let seen = answered + failed;
+        if self.denied_in_a_row >= CREDENTIAL_MAX {
+            return Verdict::Quarantine(format!("the credential is refused: {}", self.last));
+        }
+        if seen >= CYCLE_MIN && failed * 100 >= seen * CYCLE_PERCENT {
+            return Verdict::Quarantine(format!("{failed} of {seen} users failed in one cycle: {}", self.last));
+        }
+        if self.in_a_row.len() >= CONSECUTIVE_MAX {
+            return Verdict::Open(format!("{} users in a row failed: {}", self.in_a_row.len(), self.last));
+        }
+        let (answered, failed) =
+            self.recent.iter().fold((0, 0), |(all, bad), second| (all + second.answered, bad + second.failed));
+        if answered + failed >= SHARE_MIN && failed * 2 >= answered + failed {
+            let seen = answered + failed;
+            return Verdict::Open(format!("{failed} of {seen} users failed within a minute: {}", self.last));
+        }
+        Verdict::Closed
+    }
+
+    /// Why the last outcome that says something was a failure of the endpoint, if it was.
+    pub fn failing(&self) -> Option<&str> {
+        (!self.in_a_row.is_empty()).then_some(self.last.as_str())
+    }
+
+    /// Begins anew, but for the cycle: the app is tried again.
+    pub fn clear(&mut self) {
+        let cycle = std::mem::take(&mut self.cycle);
+        *self = Self { cycle, ..Self::default() };
+    }
+
+    /// Another cycle begins, or a person has looked: what was before says nothing any more.
+    pub fn begin_cycle(&mut self) {
+        self.cycle = <(u64, BTreeSet<UserId>)>::default();
     }
 }
 
-impl Engine {
-    /// Puts an app into quarantine, or lengthens it.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn quarantine(&self, app: &AppName, why: String) -> Result<(), EngineError> {
-        let now = self.parts.clock.now();
-        let record = self.parts.store.app(app).await?;
-        let (since, probes) = match record.state {
-            AppState::Quarantined { since, probes, .. } => (since, probes + 1),
-            AppState::Paused { .. } | AppState::Disabled { .. } => return Ok(()),
-            AppState::Untested | AppState::Live => (now, 0),
-        };
-        let state = if since.plus(DISABLED_AFTER) <= now {
-            AppState::Disabled { since, why: why.clone() }
-        } else {
-            let pause = PROBE_FIRST.as_secs().saturating_mul(1 << probes.min(5)).min(PROBE_MAX.as_secs());
-            AppState::Quarantined { since, why: why.clone(), next_probe: now.plus(Span::from_secs(pause)), probes }
-        };
-        tracing::warn!(app = %app, "the app does not take operations: quarantined");
-        self.parts.store.set_app(app, state, format!("quarantined: {why}"), now).await?;
-        Ok(())
-    }
-
-    /// Makes an app live after a good test or first contact, if it is untested or in quarantine.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub async fn revive(&self, app: &AppName) -> Result<(), EngineError> {
-        let record = self.parts.store.app(app).await?;
-        if matches!(record.state, AppState::Untested | AppState::Quarantined { .. }) {
-            let now = self.parts.clock.now();
-            self.parts.store.set_app(app, AppState::Live, "live".to_owned(), now).await?;
-        }
-        Ok(())
-    }
+/// What an outcome says about the endpoint, and its failure.
+pub fn sign(outcome: &Outcome) -> (Sign, Option<&Failure>) {
+    let failure = match outcome {
+        Outcome::Retry { failure, .. } | Outcome::Unknown { failure, .. } | Outcome::Failed(failure) => failure,
+        Outcome::Succeeded(_) | Outcome::Conflict(_) | Outcome::Lost(_) => return (Sign::Answers, None),
+        Outcome::Void { .. } => return (Sign::None, None),
+    };
+    let sign = match (failure.class, failure.status) {
+        (FailureClass::Endpoint | FailureClass::NotScim, _) => Sign::Fails,
+        (FailureClass::Credential, Some(403)) => Sign::Denied(CREDENTIAL_MAX),
+        (FailureClass::Credential, _) => Sign::Denied(1),
+        // Without a status of its own it is doubt about an outcome, not about the endpoint.
+        (FailureClass::Server, Some(408 | 425 | 500..)) => Sign::Fails,
+        (FailureClass::Server, None) => Sign::None,
+        // A conversation that broke down inside Usher.
+        (FailureClass::NotEffective, _) if matches!(outcome, Outcome::Unknown { .. }) => Sign::None,
+        _ => Sign::Answers,
+    };
+    (sign, Some(failure))
 }

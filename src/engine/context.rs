@@ -7,6 +7,7 @@ use crate::access::actor::Actor;
 use crate::access::permission::Denied;
 use crate::clock::Clock;
 use crate::connector::app::AppSpec;
+use crate::digest::Digest;
 use crate::engine::active::Active;
 use crate::engine::answer::Progress;
 use crate::engine::lane::Lanes;
@@ -22,6 +23,11 @@ pub trait Connect: Send + Sync {
     /// # Errors
     /// A sentence for ops.
     fn connect(&self, app: &AppSpec) -> Result<Arc<dyn Target>, String>;
+
+    /// A digest that changes with the credential: what was refused before is tried again at once. Kept in memory only.
+    fn mark(&self, _app: &AppSpec) -> Digest {
+        Digest::default()
+    }
 }
 
 /// Where progress of a long command goes.

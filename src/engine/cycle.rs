@@ -53,6 +53,7 @@ pub struct Cycle<'a> {
     observer: Observer<'a>,
     /// Whether absences are noted as they are seen: filing notes them otherwise.
     notes_absences: bool,
+    leavers_between: bool,
     evaluations: u64,
     rule_errors: u64,
     entitlement_faults: BTreeMap<String, u64>,
@@ -110,6 +111,7 @@ impl<'a> Cycle<'a> {
             watcher,
             observer,
             notes_absences: true,
+            leavers_between: false,
             app,
             evaluations: 0,
             rule_errors: 0,
@@ -123,10 +125,18 @@ impl<'a> Cycle<'a> {
     }
 
     /// Says that what is planned will be filed.
+    ///
+    /// Leavers who turn up meanwhile are planned and filed between its pages, unless it must come out exactly as it was shown.
     #[must_use]
-    pub fn to_be_filed(mut self) -> Self {
+    pub fn to_be_filed(mut self, leavers_between: bool) -> Self {
         self.notes_absences = false;
+        self.leavers_between = leavers_between && self.scope != Scope::Dirty { leavers_only: true };
         self
+    }
+
+    /// Leavers wait for no sweep: those with a mark are planned and filed between its pages.
+    async fn leavers(&self) -> Result<(), EngineError> {
+        if self.leavers_between { self.engine.file_leavers(&self.app).await } else { Ok(()) }
     }
 
     /// The pages of the pass, one after the other; `position` is where the last one ended.
@@ -226,6 +236,9 @@ impl<'a> Cycle<'a> {
         let (mut shown, mut not_shown) = (PlanPage::default(), 0);
         let mut operations = 0;
         while let Some(page) = self.page(&mut position).await? {
+            if !position.ended {
+                self.leavers().await?;
+            }
             fold.page(&page);
             operations += page.operations.len();
             not_shown += show(&mut shown, &page);
@@ -349,10 +362,11 @@ impl<'a> Cycle<'a> {
             let last = kept.as_ref().map_or(position.ended, std::collections::VecDeque::is_empty);
             let cursor = self.cursor(&page, last);
             stale.extend(store.file(&first.summary, page, cursor).await?.stale);
-            self.engine.lanes.of(&self.app.spec.name).kick.notify_one();
+            self.engine.lanes.of(&self.app.spec.name).look_again();
             if last {
                 break;
             }
+            self.leavers().await?;
             self.wait_for_pusher().await?;
         }
         Ok(stale)
@@ -375,6 +389,7 @@ impl<'a> Cycle<'a> {
                 return Ok(());
             }
             lane.drained.notified().await;
+            self.leavers().await?;
         }
     }
 }

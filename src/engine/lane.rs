@@ -1,14 +1,16 @@
 //! What the engine keeps of each app while it runs: the way to it, its rate, its locks and its kick. Nothing here is on disk.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use crate::clock::Timestamp;
 use crate::digest::{Digest, Hasher};
 use crate::engine::active::ActiveApp;
+use crate::engine::breaker::Breaker;
 use crate::engine::context::Connect;
 use crate::engine::perform::Throttle;
 use crate::id::AppName;
@@ -31,6 +33,15 @@ pub struct Lane {
     pub drained: Notify,
     /// Whether a pusher is at work.
     pub busy: AtomicBool,
+    /// "A leaver may be dirty": for whoever plans leavers while the rest goes on.
+    pub leaver: Notify,
+    /// A leaver could not be planned because something of his was in flight.
+    pub leaver_in_flight: AtomicBool,
+    /// "A leaver may be queued": for the pusher, in the middle of its round.
+    hurry: Notify,
+    /// Until when the target wants to be left alone, in milliseconds.
+    rest_until: AtomicI64,
+    breaker: Mutex<Breaker>,
     /// Requests sent since the start.
     pub requests: Arc<Tally>,
     way: Mutex<Option<(Digest, Way)>>,
@@ -110,6 +121,34 @@ impl Lane {
         Ok(way)
     }
 
+    /// "Look again", for all who look: the app's task, whoever plans leavers, and the pusher.
+    pub fn look_again(&self) {
+        self.kick.notify_one();
+        self.leaver.notify_one();
+        self.hurry.notify_one();
+    }
+
+    /// Waits until a leaver may be queued.
+    pub async fn hurried(&self) {
+        self.hurry.notified().await;
+    }
+
+    /// The target wants to be left alone until then: only leavers are sent.
+    pub fn rest(&self, until: Timestamp) {
+        self.rest_until.fetch_max(until.as_millis(), Ordering::SeqCst);
+    }
+
+    /// Until when only leavers are sent, if that is after `now`.
+    pub fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = Timestamp::from_millis(self.rest_until.load(Ordering::SeqCst));
+        (until > now).then_some(until)
+    }
+
+    /// The breaker. Held for arithmetic only.
+    pub fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Forgets the client, so that a renewed credential is read again.
     pub fn forget(&self) {
         *self.way.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -130,7 +169,7 @@ impl Lanes {
     /// Kicks every app: "look again".
     pub fn kick_all(&self) {
         for lane in self.0.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            lane.kick.notify_one();
+            lane.look_again();
         }
     }
 }

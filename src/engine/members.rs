@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use crate::clock::Timestamp;
 use crate::connector::descriptor::{Connector, PatchStyle};
 use crate::connector::groups::{MemberAdd, MemberRemove, MembershipRead};
-use crate::engine::breaker::Breaker;
+use crate::engine::breaker::Verdict;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::Lane;
 use crate::engine::perform::{self, Change, Changed, Made, Membership};
@@ -43,7 +43,7 @@ impl Engine {
     pub(super) async fn push_members(
         &self,
         shared: &Arc<Shared>,
-        lane: &Lane,
+        lane: &Arc<Lane>,
         concurrency: usize,
         stop: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<u64, EngineError> {
@@ -52,9 +52,10 @@ impl Engine {
         }
         let name = &shared.app.spec.name;
         let (mut tasks, mut aboard) = (JoinSet::new(), HashMap::new());
-        let (mut breaker, mut done, mut broken, mut quiet) = (Breaker::default(), 0, false, false);
+        let (mut done, mut broken, mut quiet) = (0, false, false);
         loop {
-            let open = breaker.tripped().is_none() && !broken && !stop();
+            let stopped = lane.breaker().verdict() != Verdict::Closed || broken || stop();
+            let open = !stopped && lane.rests_until(shared.clock.now()).is_none();
             if open && !quiet && tasks.len() < concurrency {
                 let busy: Vec<EntitlementKey> = aboard.values().cloned().collect();
                 let now = shared.clock.now();
@@ -62,20 +63,32 @@ impl Engine {
                 quiet = claimed.is_empty();
                 for edges in claimed {
                     let key = edges.key.clone();
+                    let user = edges.edges.first().map(|edge| edge.event.user());
                     let shared = Arc::clone(shared);
-                    let task = tasks.spawn(async move { entitlement(&shared, edges).await });
+                    let task = tasks.spawn(async move { (user, entitlement(&shared, edges).await) });
                     aboard.insert(task.id(), key);
                 }
             }
-            let Some(ended) = tasks.join_next_with_id().await else { break };
+            let ended = tokio::select! {
+                ended = tasks.join_next_with_id() => ended,
+                // A leaver waits for no membership.
+                () = lane.hurried(), if !stopped => {
+                    done += self.push_leavers(shared, lane, stop).await?;
+                    continue;
+                }
+            };
+            let Some(ended) = ended else { break };
             match ended {
-                Ok((task, pushed)) => {
+                Ok((task, (user, pushed))) => {
                     aboard.remove(&task);
                     let pushed = pushed?;
                     done += pushed.edges;
                     // What was not sent, because the app stopped or the pair moved, is not claimed again in this round.
                     quiet = pushed.edges == 0;
-                    breaker.saw(&seen(&pushed, shared.clock.now()));
+                    if let Some(user) = user {
+                        let now = shared.clock.now();
+                        lane.breaker().saw(user, &seen(&pushed, now), now);
+                    }
                 }
                 Err(error) => {
                     aboard.remove(&error.id());
@@ -86,8 +99,9 @@ impl Engine {
         if broken {
             shared.store.recover_edges(name, shared.clock.now()).await?;
         }
-        if let Some(why) = breaker.tripped() {
-            self.quarantine(name, why).await?;
+        let verdict = lane.breaker().verdict();
+        if verdict != Verdict::Closed {
+            self.heed(name, verdict).await?;
         }
         Ok(done)
     }

@@ -9,21 +9,23 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::clock::Timestamp;
 use crate::connector::capability::{AppState, FilterProbe, Learned};
 use crate::engine::active::ActiveApp;
-use crate::engine::breaker::Breaker;
+use crate::engine::breaker::{self, Sign, Verdict};
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::{Lane, Way};
 use crate::engine::perform::{self, Lesson};
 use crate::engine::registrar::Registrar;
-use crate::id::EventId;
+use crate::id::{EventId, UserId};
 use crate::provision::account::Account;
 use crate::provision::backoff;
-use crate::provision::event::StatusKind;
+use crate::provision::event::{Event, StatusKind};
 use crate::provision::guard::Cleared;
 use crate::provision::guard::clearance::{self, Void};
 use crate::provision::outcome::{Failure, FailureClass, Outcome};
 use crate::store::act::{Claimed, Finish, Lane as Claim, Store};
+use crate::store::query::AppRecord;
 
 /// Outcomes recorded in one act at most.
 const FINISH_MAX: usize = 256;
@@ -62,12 +64,21 @@ enum Ready {
 }
 
 impl Ready {
-    fn event(&self) -> EventId {
+    fn event(&self) -> &Event {
         match self {
-            Self::Send(cleared, _) => cleared.event().id,
-            Self::LookUp(claimed) => claimed.event.id,
+            Self::Send(cleared, _) => cleared.event(),
+            Self::LookUp(claimed) => &claimed.event,
         }
     }
+}
+
+/// Which events a claim asks for.
+struct Wanted {
+    lane: Claim,
+    as_of: Timestamp,
+    limit: usize,
+    /// Being looked up already.
+    except: HashSet<EventId>,
 }
 
 struct Round<'a> {
@@ -77,15 +88,19 @@ struct Round<'a> {
     concurrency: usize,
     ready: VecDeque<Ready>,
     flying: JoinSet<(Finish, Vec<Lesson>)>,
-    /// Which event each task is about, for the case that it breaks down.
-    aboard: HashMap<tokio::task::Id, EventId>,
+    /// Which event of whom each task is about, also for the case that it breaks down.
+    aboard: HashMap<tokio::task::Id, (EventId, UserId)>,
     /// Events being looked up: on disk they stay `verifying` meanwhile and must not be claimed twice.
     verifying: HashSet<EventId>,
     landed: Vec<Finish>,
     recording: Option<JoinHandle<Result<Vec<EventId>, EngineError>>>,
-    claiming: Option<JoinHandle<Result<Vec<Ready>, EngineError>>>,
+    /// The batch being claimed; true = of all that this round claims, false = leavers in a hurry.
+    claiming: Option<JoinHandle<Result<(bool, Vec<Ready>), EngineError>>>,
     pushed: Pushed,
-    breaker: Breaker,
+    /// Which events are claimed: leavers only while memberships are under way.
+    claims: Claim,
+    /// A leaver may be queued: leavers are claimed next, and go before what was claimed already.
+    urgent: bool,
     exhausted: bool,
     stopping: bool,
 }
@@ -103,7 +118,9 @@ impl Engine {
         let lane = self.lanes.of(&app.spec.name);
         let _one = lane.pushing.lock().await;
         let record = self.parts.store.app(&app.spec.name).await?;
-        if !record.state.may_push() {
+        let now = self.parts.clock.now();
+        let half_open = matches!(record.state, AppState::BreakerOpen { next_try, .. } if next_try <= now);
+        if !record.state.may_push() && !half_open {
             return Ok(Pushed::default());
         }
         let way = match lane.way(app, &*self.parts.connect) {
@@ -113,52 +130,93 @@ impl Engine {
                 return Ok(Pushed::default());
             }
         };
-        let shared = Arc::new(Shared {
+        let shared = self.share(app, way, record);
+        if half_open && self.try_one(&shared, &lane, Claim::All, now).await? != Some(true) {
+            return Ok(Pushed::default());
+        }
+        lane.busy.store(true, Ordering::SeqCst);
+        let done = self.push_all(&shared, &lane, stop).await;
+        lane.busy.store(false, Ordering::SeqCst);
+        lane.drained.notify_one();
+        done
+    }
+
+    /// What every attempt of a round shares. Whoever asks has made sure that the app may be sent something.
+    pub(super) fn share(&self, app: &Arc<ActiveApp>, way: Way, record: AppRecord) -> Arc<Shared> {
+        Arc::new(Shared {
             app: Arc::clone(app),
             way,
             learned: std::sync::RwLock::new(Arc::new(record.learned)),
             registrar: Registrar::new(Arc::clone(&self.parts.store)),
-            state: record.state,
+            state: if record.state.may_push() { record.state } else { AppState::Live },
             clock: Arc::clone(&self.parts.clock),
             store: Arc::clone(&self.parts.store),
             instance: self.instance,
             groups_of: std::sync::Mutex::default(),
-        });
-        let concurrency = match app.spec.app.limits.concurrency {
-            0 => 4,
-            set => set as usize,
-        };
-        lane.busy.store(true, Ordering::SeqCst);
-        let mut round = Round {
-            engine: self,
-            shared,
-            lane: Arc::clone(&lane),
-            concurrency,
-            ready: VecDeque::new(),
-            flying: JoinSet::new(),
-            aboard: HashMap::new(),
-            verifying: HashSet::new(),
-            landed: Vec::new(),
-            recording: None,
-            claiming: None,
-            pushed: Pushed::default(),
-            breaker: Breaker::default(),
-            exhausted: false,
-            stopping: false,
-        };
-        let mut done = round.run(stop).await;
-        if let Ok(pushed) = &mut done
-            && !round.stopping
-        {
-            let shared = Arc::clone(&round.shared);
-            match self.push_members(&shared, &lane, concurrency, stop).await {
-                Ok(attempts) => pushed.attempts += attempts,
-                Err(error) => done = Err(error),
-            }
+        })
+    }
+
+    async fn push_all(
+        &self,
+        shared: &Arc<Shared>,
+        lane: &Arc<Lane>,
+        stop: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<Pushed, EngineError> {
+        let mut round = Round::new(self, shared, lane, Claim::All);
+        let mut pushed = round.run(stop).await?;
+        if !round.stopping && lane.rests_until(shared.clock.now()).is_none() {
+            pushed.attempts += self.push_members(shared, lane, round.concurrency, stop).await?;
         }
-        lane.busy.store(false, Ordering::SeqCst);
-        lane.drained.notify_one();
-        done
+        Ok(pushed)
+    }
+
+    /// Pushes the leavers that are due, beside whatever else is under way.
+    pub(super) async fn push_leavers(
+        &self,
+        shared: &Arc<Shared>,
+        lane: &Arc<Lane>,
+        stop: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<u64, EngineError> {
+        Ok(Round::new(self, shared, lane, Claim::Fast).run(stop).await?.attempts)
+    }
+
+    /// Tries an app that did not answer with one event, a leaver's first. If it answers it is live; if not, the breaker stays open, or the
+    /// quarantine is lengthened. `None` = there was nothing to try, or it said nothing about the endpoint.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(super) async fn try_one(
+        &self,
+        shared: &Arc<Shared>,
+        lane: &Lane,
+        claims: Claim,
+        as_of: Timestamp,
+    ) -> Result<Option<bool>, EngineError> {
+        let name = &shared.app.spec.name;
+        let wanted = Wanted { lane: claims, as_of, limit: 1, except: HashSet::new() };
+        let Some(ready) = claim(Arc::clone(shared), wanted).await?.pop() else { return Ok(None) };
+        let (finish, lessons) = attempt(shared, ready).await;
+        learn_locally(shared, &lessons);
+        let (sign, failure) = breaker::sign(&finish.outcome);
+        let why = failure.map(|failure| failure.detail.clone()).unwrap_or_default();
+        record(Arc::clone(shared), vec![finish]).await?;
+        lane.breaker().clear();
+        Ok(match sign {
+            Sign::Answers => {
+                self.revive(name).await?;
+                Some(true)
+            }
+            Sign::Fails => {
+                self.open_breaker(name, why).await?;
+                Some(false)
+            }
+            Sign::Denied(_) => {
+                let why = format!("the credential is refused: {why}");
+                self.quarantine(name, why).await?;
+                Some(false)
+            }
+            Sign::None => None,
+        })
     }
 }
 
@@ -182,7 +240,32 @@ impl Shared {
     }
 }
 
-impl Round<'_> {
+impl<'a> Round<'a> {
+    fn new(engine: &'a Engine, shared: &Arc<Shared>, lane: &Arc<Lane>, claims: Claim) -> Self {
+        let concurrency = match shared.app.spec.app.limits.concurrency {
+            0 => 4,
+            set => set as usize,
+        };
+        Self {
+            engine,
+            shared: Arc::clone(shared),
+            lane: Arc::clone(lane),
+            concurrency,
+            ready: VecDeque::new(),
+            flying: JoinSet::new(),
+            aboard: HashMap::new(),
+            verifying: HashSet::new(),
+            landed: Vec::new(),
+            recording: None,
+            claiming: None,
+            pushed: Pushed::default(),
+            claims,
+            urgent: false,
+            exhausted: false,
+            stopping: false,
+        }
+    }
+
     async fn run(&mut self, stop: &(dyn Fn() -> bool + Send + Sync)) -> Result<Pushed, EngineError> {
         loop {
             self.stopping = self.stopping || stop();
@@ -197,6 +280,7 @@ impl Round<'_> {
                 Some(landed) = self.flying.join_next_with_id(), if !self.flying.is_empty() => self.land(landed),
                 recorded = ended(&mut self.recording), if self.recording.is_some() => self.recorded(recorded?).await?,
                 claimed = ended(&mut self.claiming), if self.claiming.is_some() => self.take(claimed?),
+                () = self.lane.hurried(), if !self.urgent && !self.stopping => self.urgent = true,
             }
         }
     }
@@ -219,12 +303,19 @@ impl Round<'_> {
         }
     }
 
-    /// Starts claiming the next batch, ahead of what is in flight.
+    /// Starts claiming the next batch, ahead of what is in flight; at once, and leavers only, if one may be queued.
     fn claim(&mut self) {
-        if self.claiming.is_none() && self.wants_more() {
-            let (shared, limit) = (Arc::clone(&self.shared), self.ahead());
-            self.claiming = Some(tokio::spawn(claim(shared, self.verifying.clone(), limit)));
+        if self.claiming.is_some() || self.stopping || !(self.urgent || self.wants_more()) {
+            return;
         }
+        let now = self.shared.clock.now();
+        let rests = self.lane.rests_until(now).is_some();
+        let lane = if self.urgent || rests { Claim::Fast } else { self.claims };
+        let all = !std::mem::take(&mut self.urgent);
+        let except = self.verifying.clone();
+        let wanted = Wanted { lane, as_of: now, limit: self.ahead(), except };
+        let claimed = claim(Arc::clone(&self.shared), wanted);
+        self.claiming = Some(tokio::spawn(async move { Ok((all, claimed.await?)) }));
     }
 
     async fn recorded(&mut self, events: Vec<EventId>) -> Result<(), EngineError> {
@@ -234,14 +325,24 @@ impl Round<'_> {
         }
         self.exhausted = false;
         self.lane.drained.notify_one();
+        if self.lane.leaver_in_flight.swap(false, Ordering::SeqCst) {
+            self.lane.leaver.notify_one();
+        }
         self.trip().await
     }
 
-    fn take(&mut self, claimed: Vec<Ready>) {
-        self.exhausted = claimed.is_empty();
+    /// Leavers go before whatever was claimed before them and is not in flight.
+    fn take(&mut self, (all, claimed): (bool, Vec<Ready>)) {
+        self.exhausted = (self.exhausted || all) && claimed.is_empty();
         let looked_up = claimed.iter().filter(|one| matches!(one, Ready::LookUp(_)));
-        self.verifying.extend(looked_up.map(Ready::event));
-        self.ready.extend(claimed);
+        self.verifying.extend(looked_up.map(|one| one.event().id));
+        let place = self.ready.iter().take_while(|one| one.event().operation.kind.is_leaving()).count();
+        let (leavers, others): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|one| one.event().operation.kind.is_leaving());
+        for (index, leaver) in leavers.into_iter().enumerate() {
+            self.ready.insert(place + index, leaver);
+        }
+        self.ready.extend(others);
     }
 
     /// Sends what is ready, up to the concurrency.
@@ -249,9 +350,9 @@ impl Round<'_> {
         while self.flying.len() < self.room() {
             let Some(ready) = self.ready.pop_front() else { return };
             let shared = Arc::clone(&self.shared);
-            let event = ready.event();
+            let about = (ready.event().id, ready.event().user());
             let task = self.flying.spawn(async move { attempt(&shared, ready).await });
-            self.aboard.insert(task.id(), event);
+            self.aboard.insert(task.id(), about);
         }
     }
 
@@ -272,19 +373,22 @@ impl Round<'_> {
     }
 
     fn land(&mut self, landed: Landed) {
-        let (finish, lessons) = match landed {
-            Ok((task, done)) => {
-                self.aboard.remove(&task);
-                done
-            }
+        let (task, done) = match landed {
+            Ok((task, done)) => (task, Some(done)),
             // A conversation that breaks down leaves its outcome open: it is looked up. Others are not stopped.
-            Err(broken) => match self.aboard.remove(&broken.id()) {
-                Some(event) => (self.unknown(event), Vec::new()),
-                None => return,
-            },
+            Err(broken) => (broken.id(), None),
         };
-        self.learn_locally(&lessons);
-        self.breaker.saw(&finish.outcome);
+        let Some((event, user)) = self.aboard.remove(&task) else { return };
+        let (finish, lessons) = done.unwrap_or_else(|| (self.unknown(event), Vec::new()));
+        learn_locally(&self.shared, &lessons);
+        let now = self.shared.clock.now();
+        self.lane.breaker().saw(user, &finish.outcome, now);
+        if let Outcome::Retry { failure, due } = &finish.outcome
+            && failure.class == FailureClass::RateLimited
+            && failure.retry_after.is_some()
+        {
+            self.lane.rest(*due);
+        }
         self.landed.push(finish);
         self.exhausted = false;
     }
@@ -300,26 +404,47 @@ impl Round<'_> {
         Finish { event, outcome: Outcome::Unknown { failure, due }, exchanges: Vec::new() }
     }
 
-    fn learn_locally(&self, lessons: &[Lesson]) {
-        if lessons.is_empty() {
-            return;
+    /// Opens the breaker: what is in flight is finished, what is not goes back, and nothing more is claimed.
+    async fn trip(&mut self) -> Result<(), EngineError> {
+        if self.stopping {
+            return Ok(());
         }
-        let mut learned = self.shared.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(more) = perform::absorb(&learned, self.shared.app.spec.digest, lessons) {
-            *learned = Arc::new(more);
-            self.shared.way.learned_something();
+        let verdict = self.lane.breaker().verdict();
+        if let Verdict::Open(why) | Verdict::Quarantine(why) = &verdict {
+            self.stopping = true;
+            self.give_back(why);
         }
+        self.engine.heed(&self.shared.app.spec.name, verdict).await?;
+        Ok(())
     }
 
-    /// Opens the breaker: what is begun is finished, nothing more is claimed.
-    async fn trip(&mut self) -> Result<(), EngineError> {
-        if let Some(why) = self.breaker.tripped()
-            && !self.stopping
-        {
-            self.stopping = true;
-            self.engine.quarantine(&self.shared.app.spec.name, why).await?;
+    /// What was claimed and not sent waits for another attempt.
+    fn give_back(&mut self, why: &str) {
+        let now = self.shared.clock.now();
+        for ready in self.ready.drain(..) {
+            let Ready::Send(cleared, _) = ready else { continue };
+            let event = cleared.event();
+            let failure = Failure {
+                class: FailureClass::Endpoint,
+                status: None,
+                detail: format!("not sent, because the app does not answer: {why}"),
+                retry_after: None,
+            };
+            let due = backoff::due(event.id, event.attempts + 1, now);
+            let outcome = Outcome::Retry { failure, due };
+            self.landed.push(Finish { event: event.id, outcome, exchanges: Vec::new() });
         }
-        Ok(())
+    }
+}
+
+fn learn_locally(shared: &Shared, lessons: &[Lesson]) {
+    if lessons.is_empty() {
+        return;
+    }
+    let mut learned = shared.learned.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(more) = perform::absorb(&learned, shared.app.spec.digest, lessons) {
+        *learned = Arc::new(more);
+        shared.way.learned_something();
     }
 }
 
@@ -346,10 +471,12 @@ async fn record(shared: Arc<Shared>, outcomes: Vec<Finish>) -> Result<Vec<EventI
 }
 
 /// Claims due events, clears them, and puts the intents of those that may go on disk.
-async fn claim(shared: Arc<Shared>, looked_up: HashSet<EventId>, limit: usize) -> Result<Vec<Ready>, EngineError> {
+async fn claim(shared: Arc<Shared>, wanted: Wanted) -> Result<Vec<Ready>, EngineError> {
     let now = shared.clock.now();
-    let mut claimed = shared.store.claim(&shared.app.spec.name, Claim::All, now, limit + looked_up.len()).await?;
-    claimed.retain(|one| !looked_up.contains(&one.event.id));
+    let Wanted { lane, as_of, limit, except } = wanted;
+    let mut claimed = shared.store.claim(&shared.app.spec.name, lane, as_of, limit + except.len()).await?;
+    claimed.retain(|one| !except.contains(&one.event.id));
+    claimed.truncate(limit);
     let (mut ready, mut void, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
     let protections = shared.protections(claimed.iter().map(|one| (&one.event, one.app_digest))).await?;
     for one in claimed {
@@ -383,7 +510,7 @@ async fn claim(shared: Arc<Shared>, looked_up: HashSet<EventId>, limit: usize) -
 async fn attempt(shared: &Shared, ready: Ready) -> (Finish, Vec<Lesson>) {
     let learned = shared.learned();
     let cx = shared.context(&learned);
-    let event = ready.event();
+    let event = ready.event().id;
     let performed = match &ready {
         Ready::LookUp(claimed) => perform::verify(cx, &claimed.event, &claimed.account).await,
         Ready::Send(cleared, account) => perform::perform(cx, cleared, account).await,

@@ -10,6 +10,7 @@ pub mod drift;
 pub mod edge;
 pub mod entitlement;
 pub mod entry;
+pub mod escalation;
 pub mod event;
 pub mod gone;
 pub mod granting;

@@ -25,7 +25,7 @@ use crate::provision::event::Event;
 use crate::provision::outcome::{Exchange, Outcome};
 use crate::provision::plan::{PlanPage, PlanSummary};
 use crate::store::query::{
-    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Window,
+    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting, Window,
 };
 
 /// Why an act was not done.
@@ -394,6 +394,10 @@ pub trait Store: Send + Sync {
     async fn claim(&self, app: &AppName, lane: Lane, as_of: Timestamp, limit: usize) -> StoreResult<Vec<Claimed>>;
     /// When the next event of the app is due; `None` = nothing waits by time.
     async fn next_due(&self, app: &AppName) -> StoreResult<Option<Timestamp>>;
+    /// What waits: all leavers; of the other queued events the kinds of at most `others`, and the number of the rest.
+    async fn waiting(&self, app: &AppName, others: usize) -> StoreResult<Waiting>;
+    /// The endpoint answers again: what was put off because it failed is due now. Returns how many events and edges.
+    async fn hasten(&self, app: &AppName, at: Timestamp) -> StoreResult<u64>;
     /// Intent before the send: `queued` → `running`, attempts + 1, [`Fact::Intent`]. Events that moved are left out of the result.
     async fn begin(&self, events: Vec<EventId>, at: Timestamp) -> StoreResult<Vec<EventId>>;
     /// Outcome after it: status, account, next due, dependents' marks, [`Fact::Attempted`] and [`Fact::Stepped`].

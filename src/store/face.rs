@@ -25,11 +25,11 @@ use crate::store::act::{
 };
 use crate::store::acts::{
     admission, briefs, catalogue, check, decisions, directory, edge_outcomes, edge_pushing, edges, filing, identity,
-    imports, outcomes, planning, pushing, reads, reconcile, remedies, retention, revisions,
+    imports, outcomes, planning, pushing, reads, reconcile, remedies, retention, revisions, waiting,
 };
 use crate::store::backup;
 use crate::store::query::{
-    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Window,
+    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting, Window,
 };
 use crate::store::stored::Backend;
 
@@ -255,6 +255,14 @@ impl<B: Backend> Store for B {
     async fn next_due(&self, app: &AppName) -> StoreResult<Option<Timestamp>> {
         let app = app.clone();
         self.stored().read(move |rows| pushing::next_due(rows, &app)).await
+    }
+    async fn waiting(&self, app: &AppName, others: usize) -> StoreResult<Waiting> {
+        let app = app.clone();
+        self.stored().read(move |rows| waiting::waiting(rows, &app, others)).await
+    }
+    async fn hasten(&self, app: &AppName, at: Timestamp) -> StoreResult<u64> {
+        let app = app.clone();
+        self.stored().write(move |tx| waiting::hasten(tx, &app, at)).await
     }
     async fn begin(&self, events: Vec<EventId>, at: Timestamp) -> StoreResult<Vec<EventId>> {
         self.stored().write(move |tx| pushing::begin(tx, &events, at)).await

@@ -204,6 +204,17 @@ pub struct Counts {
     pub edges: BTreeMap<EdgeState, u64>,
 }
 
+/// What waits in an app.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Open deactivations and deletes, whoever has waited longest first; those that wait for an approver too.
+    pub leavers: Vec<Event>,
+    /// Other events that are queued or being found out, by kind.
+    pub queued: BTreeMap<Kind, u64>,
+    /// Those beyond what was looked at.
+    pub more: u64,
+}
+
 /// What counts against the blast radius of an app within the rolling window: operations without an approval.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {

@@ -72,7 +72,6 @@ rows! {
     StagedRow = "a staged row";
     Revision = "a revision";
     BundleFile = "a bundle file";
-    AppRecord = "an app";
     StoredMark = "a dirty mark";
     Account = "an account";
     Edge = "an edge";
@@ -114,6 +113,16 @@ impl Row for Import {
 
     fn previous(version: u8, body: &[u8]) -> Option<Self> {
         if version == 1 { with_zeros(body, 1) } else { None }
+    }
+}
+
+impl Row for AppRecord {
+    const NAME: &'static str = "an app";
+    /// 2: one more state, the breaker is open. A row of version 1 reads as it is.
+    const VERSION: u8 = 2;
+
+    fn previous(version: u8, body: &[u8]) -> Option<Self> {
+        if version == 1 { postcard::from_bytes(body).ok() } else { None }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::connector::revision::{Bundle, Revision};
 use crate::engine::answer::{AppAnswer, ApplyAnswer, Check, CheckLevel, SyncAnswer};
 use crate::id::RevisionNumber;
 use crate::provision::account::Presence;
+use crate::provision::escalation::Escalation;
 use crate::provision::event::StatusKind;
 use crate::store::act::Verified;
 use crate::text::printable;
@@ -29,6 +30,12 @@ fn state(style: &Style, state: &AppState) -> Field {
             time::relative(style, *next_probe)
         ))
         .tinted(Tint::Bad),
+        AppState::BreakerOpen { since, why, next_try, .. } => text(format!(
+            "not answering, {}: {why}; one request tries it {}",
+            time::relative(style, *since),
+            time::relative(style, *next_try)
+        ))
+        .tinted(Tint::Warn),
         AppState::Disabled { since, why } => {
             text(format!("disabled {}: {why}; `usher apps resume`", time::relative(style, *since))).tinted(Tint::Bad)
         }
@@ -56,7 +63,21 @@ pub(crate) fn apps(style: &Style, apps: &[AppAnswer]) -> String {
             text(app.last_cycle.map(|at| time::relative(style, at)).unwrap_or_default()),
         ]);
     }
-    grid.finish()
+    let mut out = grid.finish();
+    for app in apps {
+        out.push_str(&waits(style, app));
+    }
+    out
+}
+
+/// What waits, where nothing is sent or a leaver has waited for too long.
+fn waits(style: &Style, app: &AppAnswer) -> String {
+    let late = app.waiting.leavers.iter().filter_map(|leaver| leaver.escalation).max();
+    if app.state.stopped().is_none() && late.is_none() {
+        return String::new();
+    }
+    let tint = if late.is_some() { Tint::Bad } else { Tint::Warn };
+    format!("{}\n", style.paint(tint, &format!("{}: {}", app.name, printable(&app.waiting.words()))))
 }
 
 /// One app.
@@ -87,6 +108,7 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
             answer.counts.events.iter().map(|(status, n)| format!("{status} {n}")).collect::<Vec<_>>().join(", "),
         ),
         ("to be planned", answer.counts.dirty.to_string()),
+        ("waiting", answer.waiting.words()),
     ] {
         grid.row([text(name), text(value)]);
     }
@@ -94,6 +116,7 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
     for finding in &answer.findings {
         let _ = writeln!(out, "{} {}", style.paint(Tint::Warn, "!"), printable(&finding.to_string()));
     }
+    out.push_str(&leavers(style, answer));
     for (title, sentences) in [("What it taught us", &answer.learned), ("To know before connecting", &answer.notes)] {
         if !sentences.is_empty() {
             let _ = writeln!(out, "\n{}", style.paint(Tint::Strong, title));
@@ -103,6 +126,25 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
         }
     }
     out
+}
+
+/// Leavers who wait, one by one.
+fn leavers(style: &Style, answer: &AppAnswer) -> String {
+    if answer.waiting.leavers.is_empty() {
+        return String::new();
+    }
+    let mut grid = Grid::new(style, &["Leaver~", "Event!", "State!", "Since!", "", "Reason, and what to do"]);
+    for leaver in &answer.waiting.leavers {
+        grid.row([
+            text(&leaver.label),
+            text(leaver.event.to_string()),
+            text(leaver.status.word()),
+            text(time::relative(style, leaver.since)),
+            text(leaver.escalation.map(Escalation::word).unwrap_or_default()).tinted(Tint::Bad),
+            text(&leaver.reason),
+        ]);
+    }
+    format!("\n{}\n{}", style.paint(Tint::Strong, "Leavers who wait"), grid.finish())
 }
 
 fn reconciled(style: &Style, answer: &AppAnswer) -> String {

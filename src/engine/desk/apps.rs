@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::actor::Actor;
+use crate::clock::Timestamp;
 use crate::connector::capability::{AppState, FilterProbe, Learned};
 use crate::engine::active::ActiveApp;
 use crate::engine::answer::{Answer, AppAnswer, Check, CheckLevel, TestAnswer};
@@ -11,6 +12,7 @@ use crate::engine::lane::Way;
 use crate::engine::perform;
 use crate::engine::perform::test::{Tried, Verdict};
 use crate::id::AppName;
+use crate::store::act::Lane::Fast;
 
 impl Engine {
     pub(super) async fn apps(&self) -> Result<Answer, EngineError> {
@@ -37,6 +39,7 @@ impl Engine {
             last_cycle: record.last_cycle,
             reconciled: self.in_short(&app.spec.name).await?,
             findings: self.refusals(&app.spec.name, record.last_cycle.unwrap_or_default()).await?,
+            waiting: self.waiting(&app.spec.name).await?,
             learned: learned_words(&record.learned),
             notes: app.spec.connector.notes.clone(),
         })
@@ -88,22 +91,37 @@ impl Engine {
         }
     }
 
-    /// Whether an app in quarantine answers again; if so it is live.
+    /// Whether an app in quarantine answers again; if so it is live. The probe is what matters most: a leaver's deactivation, if one
+    /// waits; otherwise reads.
     ///
     /// # Errors
     /// If the store fails.
     pub async fn probe(&self, app: &Arc<ActiveApp>) -> Result<bool, EngineError> {
+        let name = &app.spec.name;
+        if let Some(answers) = self.probe_with_leaver(app).await? {
+            return Ok(answers);
+        }
         let checks = self.test(app).await?;
         match checks.iter().find(|check| check.level == CheckLevel::Bad) {
             None => {
-                self.revive(&app.spec.name).await?;
+                self.revive(name).await?;
                 Ok(true)
             }
             Some(bad) => {
-                self.quarantine(&app.spec.name, bad.finding.clone()).await?;
+                self.quarantine(name, bad.finding.clone()).await?;
                 Ok(false)
             }
         }
+    }
+
+    /// Sends the deactivation of whoever is to leave next, due or not. `None` = nobody is, or it could not be sent, or it said nothing.
+    async fn probe_with_leaver(&self, app: &Arc<ActiveApp>) -> Result<Option<bool>, EngineError> {
+        let lane = self.lanes.of(&app.spec.name);
+        let _one = lane.pushing.lock().await;
+        lane.forget();
+        let Ok(way) = lane.way(app, &*self.parts.connect) else { return Ok(None) };
+        let shared = self.share(app, way, self.parts.store.app(&app.spec.name).await?);
+        self.try_one(&shared, &lane, Fast, Timestamp::from_millis(i64::MAX)).await
     }
 
     pub(super) async fn app_pause(&self, actor: &Actor, app: &AppName) -> Result<Answer, EngineError> {
@@ -116,11 +134,10 @@ impl Engine {
 
     pub(super) async fn app_resume(&self, actor: &Actor, app: &AppName) -> Result<Answer, EngineError> {
         self.active_or_none_yet().await?.app(app)?;
-        let at = self.parts.clock.now();
-        self.parts.store.set_app(app, AppState::Live, format!("resumed by {}", actor.name), at).await?;
+        self.go_live(app, format!("resumed by {}", actor.name)).await?;
         let lane = self.lanes.of(app);
         lane.forget();
-        lane.kick.notify_one();
+        lane.look_again();
         Ok(Answer::Done(format!("{app} is live")))
     }
 }

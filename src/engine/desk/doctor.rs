@@ -1,7 +1,6 @@
 //! The doctor: store, apps, credentials, draft against active, decisions that nobody can take, leavers still active.
 
 use crate::access::operator::{FourEyes, Role};
-use crate::connector::capability::AppState;
 use crate::connector::revision::Bundle;
 use crate::directory::user::Standing;
 use crate::engine::answer::{Answer, Check, CheckLevel};
@@ -21,8 +20,7 @@ impl Engine {
         let mut checks = vec![self.check_store().await?, self.check_operators().await?];
         checks.push(self.check_draft(workspace).await?);
         for app in self.active().await?.apps.values() {
-            let record = self.parts.store.app(&app.spec.name).await?;
-            checks.push(check_state(app.spec.name.as_str(), &record.state));
+            checks.extend(self.check_app(&app.spec.name).await?);
             let way = self.lanes.of(&app.spec.name).way(app, &*self.parts.connect);
             let subject = format!("credential of {}", app.spec.name);
             checks.push(match way {
@@ -129,21 +127,4 @@ impl Engine {
 
 fn check(subject: &str, level: CheckLevel, finding: String) -> Check {
     Check { subject: subject.to_owned(), level, finding }
-}
-
-fn check_state(app: &str, state: &AppState) -> Check {
-    let subject = format!("app {app}");
-    match state {
-        AppState::Live => check(&subject, CheckLevel::Good, "live".to_owned()),
-        AppState::Untested => check(&subject, CheckLevel::Note, format!("never tested; `usher apps test {app}`")),
-        AppState::Paused { by, at } => check(&subject, CheckLevel::Note, format!("paused by {by} at {at}")),
-        AppState::Quarantined { since, why, next_probe, .. } => {
-            check(&subject, CheckLevel::Bad, format!("in quarantine since {since}: {why}; next probe {next_probe}"))
-        }
-        AppState::Disabled { since, why } => check(
-            &subject,
-            CheckLevel::Bad,
-            format!("disabled, in quarantine since {since}: {why}; `usher apps resume {app}`"),
-        ),
-    }
 }

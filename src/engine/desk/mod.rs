@@ -16,3 +16,4 @@ pub mod reconcile;
 pub mod revisions;
 pub mod status;
 pub mod users;
+pub mod waiting;

@@ -11,6 +11,7 @@ use crate::engine::answer::{Answer, AppPlan, PlanFile, Progress, SyncAnswer};
 use crate::engine::command::UserRef;
 use crate::engine::context::{Engine, EngineError, Watcher};
 use crate::engine::cycle::{Cycle, Scope};
+use crate::engine::leavers::Told;
 use crate::id::{AppName, UserId};
 use crate::provision::event::StatusKind;
 use crate::provision::plan::PlanSummary;
@@ -133,7 +134,7 @@ impl Engine {
         let sent_before = lane.requests.read();
         let began = self.parts.clock.now();
         let before = self.parts.store.counts(&name).await?;
-        let mut trouble = self.not_live(&app).await?;
+        let mut trouble = self.tried(&app).await?;
         let mut summary = None;
         if trouble.is_none() {
             let planned = self.cycle_and_push(&app, exact, watcher).await;
@@ -146,7 +147,11 @@ impl Engine {
                 Err(other) => return Err(other),
             }
             trouble = self.not_live(&app).await?.or(trouble);
+        } else {
+            // Nothing is sent, and nobody who leaves is forgotten.
+            self.plan_leavers(&app).await?;
         }
+        self.escalate(&name, &mut Told::new()).await?;
         let after = self.parts.store.counts(&name).await?;
         let sent = lane.requests.read();
         Ok(SyncAnswer {
@@ -205,7 +210,10 @@ impl Engine {
         let lane = self.lanes.of(&app.spec.name);
         let done = {
             let _one = lane.planning.lock().await;
-            let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?.to_be_filed();
+            if scope == Scope::All {
+                lane.breaker().begin_cycle();
+            }
+            let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?.to_be_filed(exact.is_none());
             let mut first = cycle.first_pass().await?;
             if exact.is_some_and(|plan| plan.summary.digest != first.summary.digest) {
                 return Err(EngineError::Invalid(format!(
@@ -271,24 +279,30 @@ impl Engine {
         Ok(())
     }
 
-    /// Why the app takes no operations, if it does not. An app in quarantine is probed first: a person asked.
+    /// Why the app takes no operations, if it does not. One that failed is tried first: a person asked.
+    async fn tried(&self, app: &Arc<ActiveApp>) -> Result<Option<String>, EngineError> {
+        let name = &app.spec.name;
+        match self.parts.store.app(name).await?.state {
+            AppState::Quarantined { .. } => drop(self.probe(app).await?),
+            AppState::BreakerOpen { .. } => {
+                self.try_now(name).await?;
+                return Ok(None);
+            }
+            AppState::Untested | AppState::Live | AppState::Paused { .. } | AppState::Disabled { .. } => {}
+        }
+        self.not_live(app).await
+    }
+
+    /// Why the app takes no operations, if it does not.
     async fn not_live(&self, app: &Arc<ActiveApp>) -> Result<Option<String>, EngineError> {
-        let record = self.parts.store.app(&app.spec.name).await?;
-        Ok(match record.state {
-            AppState::Untested | AppState::Live => None,
-            AppState::Paused { by, at } => {
-                Some(format!("paused by {by} at {at}; `usher apps resume {}`", app.spec.name))
-            }
-            AppState::Quarantined { since, why, .. } => {
-                if self.probe(app).await? {
-                    return Ok(None);
-                }
-                Some(format!("in quarantine since {since}: {why}; `usher apps test {}`", app.spec.name))
-            }
-            AppState::Disabled { since, why } => {
-                Some(format!("disabled, in quarantine since {since}: {why}; `usher apps resume {}`", app.spec.name))
-            }
-        })
+        let name = &app.spec.name;
+        let state = self.parts.store.app(name).await?.state;
+        let remedy = match &state {
+            AppState::Untested | AppState::Live => return Ok(None),
+            AppState::Paused { .. } | AppState::Disabled { .. } => format!("`usher apps resume {name}`"),
+            AppState::Quarantined { .. } | AppState::BreakerOpen { .. } => format!("`usher apps test {name}`"),
+        };
+        Ok(state.stopped().map(|stopped| format!("{stopped}; {remedy}")))
     }
 }
 

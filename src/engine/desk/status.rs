@@ -58,8 +58,25 @@ impl Engine {
         app: Option<AppName>,
         limit: usize,
     ) -> Result<Vec<StatusRow>, EngineError> {
-        let query = AccountQuery { app, user, limit, ..AccountQuery::default() };
-        let accounts = self.parts.store.accounts(query).await?.items;
+        let query = AccountQuery { app: app.clone(), user, limit, ..AccountQuery::default() };
+        let mut accounts = self.parts.store.accounts(query).await?.items;
+        if user.is_none() {
+            // Whoever should have left long ago comes first, whatever the limit.
+            let mut late = Vec::new();
+            for event in self.escalated(app.as_ref()).await? {
+                let query = AccountQuery {
+                    app: Some(event.app().clone()),
+                    user: Some(event.user()),
+                    limit: 1,
+                    ..AccountQuery::default()
+                };
+                late.extend(self.parts.store.accounts(query).await?.items);
+            }
+            accounts.retain(|account| !late.iter().any(|late| (&late.app, late.user) == (&account.app, account.user)));
+            late.append(&mut accounts);
+            accounts = late;
+            accounts.truncate(limit);
+        }
         let mut rows = Vec::with_capacity(accounts.len());
         for account in accounts {
             let event = match account.open_event.or(account.last_event) {
@@ -74,6 +91,7 @@ impl Engine {
             let edges = self.parts.store.edges(&account.app, account.user).await?;
             rows.push(StatusRow { label, account, edges, event, shown, reason });
         }
+        self.explain_waiting(&mut rows).await?;
         Ok(rows)
     }
 

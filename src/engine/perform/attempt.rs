@@ -103,7 +103,7 @@ impl<'a> Attempt<'a> {
         match self.cx().owners.owners(app, vec![remote_id.to_owned()]).await {
             Ok(owners) => Ok(owners.into_iter().flatten().find(|owner| *owner != self.event.user())),
             Err(error) => Err(self.unknown(Failure {
-                class: FailureClass::Endpoint,
+                class: FailureClass::Server,
                 status: None,
                 detail: format!("the ledger could not be read: {error}"),
                 retry_after: None,

@@ -104,13 +104,18 @@ impl<'a> Conversation<'a> {
 
     /// A GET that must succeed with 200.
     async fn read(&mut self, path: String, list: bool) -> Result<Answer, Failure> {
+        let answer = self.get_once(path, list).await.map_err(|silence| silence.failure)?;
+        if answer.status == 200 { Ok(answer) } else { Err(self.look_into(&answer).await) }
+    }
+
+    /// One GET.
+    async fn get_once(&mut self, path: String, list: bool) -> Result<Answer, Silence> {
         let limits = &self.cx.spec.app.limits;
         let (secs, answer_max_bytes) =
             if list { (limits.list_timeout_secs, PAGE_MAX_BYTES) } else { (limits.timeout_secs, RESOURCE_MAX_BYTES) };
         let timeout = Duration::from_secs(secs);
         let request = Request { method: Method::Get, path, body: None, if_match: None, timeout, answer_max_bytes };
-        let answer = self.send_with(request).await.map_err(|silence| silence.failure)?;
-        if answer.status == 200 { Ok(answer) } else { Err(self.failure(&answer)) }
+        self.send_with(request).await
     }
 
     /// What an answer that is no success means; a 403 is not looked into.
@@ -232,14 +237,19 @@ impl<'a> Conversation<'a> {
     /// What an answer means, a 403 looked into: if reading one account is forbidden too, it is the credential.
     pub async fn look_into(&mut self, answer: &Answer) -> Failure {
         let mut failure = self.failure(answer);
-        if answer.status == 403 && failure.class == FailureClass::Refused {
-            let denied = |failure: &Failure| matches!(failure.status, Some(401 | 403));
-            if let Err(second) = self.page(1, 1).await
-                && denied(&second)
-            {
-                failure.class = FailureClass::Credential;
-            }
+        if answer.status == 403 && failure.class == FailureClass::Refused && self.is_shut_out().await {
+            failure.class = FailureClass::Credential;
         }
         failure
+    }
+
+    /// Whether a page of one account is forbidden too. A 403 that means *too many* says nothing.
+    async fn is_shut_out(&mut self) -> bool {
+        let connector = self.cx.connector();
+        let count = connector.paging.count.then_some(1);
+        let path = filter::list_path(&connector.users.path, 1, count);
+        let Ok(answer) = self.get_once(path, true).await else { return false };
+        let second = self.failure(&answer);
+        matches!(answer.status, 401 | 403) && second.class != FailureClass::RateLimited
     }
 }

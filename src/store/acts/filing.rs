@@ -149,7 +149,7 @@ impl Filing<'_> {
         }
     }
 
-    /// Attempts and due time of a superseded event of the same kind; the age of an expired one.
+    /// Attempts and due time of a superseded event of the same kind; the age of an expired one, and of a leaver.
     fn carry_over(
         &self,
         tx: &Group<'_>,
@@ -164,6 +164,13 @@ impl Filing<'_> {
         {
             event.attempts = old.event.attempts;
             event.status = Status::Queued { due, last: None };
+        }
+        if let Some(old) = open
+            && old.event.operation.kind.is_leaving()
+            && event.operation.kind.is_leaving()
+        {
+            // However often it is planned anew: he has waited since then.
+            event.waiting_since = old.event.waiting_since;
         }
         if let (None, Some(previous)) = (open, previous)
             && let Some(old) = life::load(tx, previous)?

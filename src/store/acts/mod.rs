@@ -25,3 +25,4 @@ pub(crate) mod remedies;
 pub(crate) mod retention;
 pub(crate) mod revisions;
 pub(crate) mod testimony;
+pub(crate) mod waiting;
