@@ -72,6 +72,8 @@ pub struct Http {
     pub user_agent: String,
     /// The most requests a second this kind of target takes.
     pub rate_max: u32,
+    /// What it takes a minute of one class of request, where it counts them apart.
+    pub per_minute: PerMinute,
     /// Status codes that mean *too many requests*, beside 429.
     pub rate_limit_statuses: Vec<u16>,
     /// Words in a body of `rate_limit_statuses` that mean *too many requests*; empty = the status alone does.
@@ -87,11 +89,26 @@ impl Default for Http {
             accept: "application/scim+json, application/json;q=0.9".into(),
             user_agent: concat!("Usher/", env!("CARGO_PKG_VERSION")).into(),
             rate_max: 50,
+            per_minute: PerMinute::default(),
             rate_limit_statuses: Vec::new(),
             rate_limit_words: Vec::new(),
             token_lifetime: String::new(),
         }
     }
+}
+
+/// The most requests a minute of each class; 0 = no limit but `rate_max`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PerMinute {
+    /// GET.
+    pub reads: u32,
+    /// Creating and changing accounts.
+    pub writes: u32,
+    /// Changing who is in a group.
+    pub memberships: u32,
+    /// Deactivating and deleting accounts.
+    pub deactivations: u32,
 }
 
 /// Discovery endpoints, relative to the base URL; empty = the target has none.

@@ -31,6 +31,7 @@ pub mod registrar;
 pub mod sources;
 mod today;
 pub mod retention;
+pub mod round;
 
 pub use answer::Answer;
 pub use command::Command;

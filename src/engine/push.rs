@@ -1,38 +1,27 @@
 //! The pusher: claims due events, clears them, puts the intent on disk, sends, puts the outcome on disk. It never decides what is sent.
-//!
-//! Three things are under way at once and meet here: the next batch being claimed and begun, requests in flight, and outcomes
-//! being recorded. Each event passes them strictly in order.
+//! A round ([`Round`]) does so until nothing is due; here is what it is made of, and when one begins.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tokio::task::{JoinHandle, JoinSet};
-
 use crate::clock::Timestamp;
-use crate::connector::capability::{AppState, FilterProbe, Learned};
+use crate::connector::capability::{AppState, Learned};
 use crate::engine::active::ActiveApp;
-use crate::engine::breaker::{self, Sign, Verdict};
+use crate::engine::breaker::{self, Sign};
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::lane::{Lane, Way};
 use crate::engine::perform::{self, Lesson};
 use crate::engine::registrar::Registrar;
-use crate::id::{EventId, UserId};
+use crate::engine::round::Round;
+use crate::id::EventId;
 use crate::provision::account::Account;
-use crate::provision::backoff;
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::guard::Cleared;
 use crate::provision::guard::clearance::{self, Void};
-use crate::provision::outcome::{Failure, FailureClass, Outcome};
+use crate::provision::outcome::Outcome;
 use crate::store::act::{Claimed, Finish, Lane as Claim, Store};
 use crate::store::query::AppRecord;
-
-/// Outcomes recorded in one act at most.
-const FINISH_MAX: usize = 256;
-/// Events claimed at once, as a multiple of the concurrency: few where the rate is limited, so that a leaver overtakes all but them.
-const AHEAD: usize = 2;
-/// The same where nothing limits the rate: what is claimed lasts while a page is being filed.
-const AHEAD_UNLIMITED: usize = 8;
 
 /// What a pushing round did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +34,7 @@ pub struct Pushed {
 pub(super) struct Shared {
     pub(super) app: Arc<ActiveApp>,
     pub(super) way: Way,
-    learned: std::sync::RwLock<Arc<Learned>>,
+    pub(super) learned: std::sync::RwLock<Arc<Learned>>,
     registrar: Registrar,
     pub(super) state: AppState,
     pub(super) clock: Arc<dyn crate::clock::Clock>,
@@ -56,7 +45,7 @@ pub(super) struct Shared {
 }
 
 /// What a conversation can be about.
-enum Ready {
+pub(super) enum Ready {
     /// Cleared, with its intent on disk.
     Send(Cleared, Account),
     /// To be found out.
@@ -64,7 +53,7 @@ enum Ready {
 }
 
 impl Ready {
-    fn event(&self) -> &Event {
+    pub(super) fn event(&self) -> &Event {
         match self {
             Self::Send(cleared, _) => cleared.event(),
             Self::LookUp(claimed) => &claimed.event,
@@ -73,36 +62,12 @@ impl Ready {
 }
 
 /// Which events a claim asks for.
-struct Wanted {
-    lane: Claim,
-    as_of: Timestamp,
-    limit: usize,
+pub(super) struct Wanted {
+    pub(super) lane: Claim,
+    pub(super) as_of: Timestamp,
+    pub(super) limit: usize,
     /// Being looked up already.
-    except: HashSet<EventId>,
-}
-
-struct Round<'a> {
-    engine: &'a Engine,
-    shared: Arc<Shared>,
-    lane: Arc<Lane>,
-    concurrency: usize,
-    ready: VecDeque<Ready>,
-    flying: JoinSet<(Finish, Vec<Lesson>)>,
-    /// Which event of whom each task is about, also for the case that it breaks down.
-    aboard: HashMap<tokio::task::Id, (EventId, UserId)>,
-    /// Events being looked up: on disk they stay `verifying` meanwhile and must not be claimed twice.
-    verifying: HashSet<EventId>,
-    landed: Vec<Finish>,
-    recording: Option<JoinHandle<Result<Vec<EventId>, EngineError>>>,
-    /// The batch being claimed; true = of all that this round claims, false = leavers in a hurry.
-    claiming: Option<JoinHandle<Result<(bool, Vec<Ready>), EngineError>>>,
-    pushed: Pushed,
-    /// Which events are claimed: leavers only while memberships are under way.
-    claims: Claim,
-    /// A leaver may be queued: leavers are claimed next, and go before what was claimed already.
-    urgent: bool,
-    exhausted: bool,
-    stopping: bool,
+    pub(super) except: HashSet<EventId>,
 }
 
 impl Engine {
@@ -240,204 +205,7 @@ impl Shared {
     }
 }
 
-impl<'a> Round<'a> {
-    fn new(engine: &'a Engine, shared: &Arc<Shared>, lane: &Arc<Lane>, claims: Claim) -> Self {
-        let concurrency = match shared.app.spec.app.limits.concurrency {
-            0 => 4,
-            set => set as usize,
-        };
-        Self {
-            engine,
-            shared: Arc::clone(shared),
-            lane: Arc::clone(lane),
-            concurrency,
-            ready: VecDeque::new(),
-            flying: JoinSet::new(),
-            aboard: HashMap::new(),
-            verifying: HashSet::new(),
-            landed: Vec::new(),
-            recording: None,
-            claiming: None,
-            pushed: Pushed::default(),
-            claims,
-            urgent: false,
-            exhausted: false,
-            stopping: false,
-        }
-    }
-
-    async fn run(&mut self, stop: &(dyn Fn() -> bool + Send + Sync)) -> Result<Pushed, EngineError> {
-        loop {
-            self.stopping = self.stopping || stop();
-            self.gather();
-            self.record();
-            self.claim();
-            self.launch();
-            if self.flying.is_empty() && self.recording.is_none() && self.claiming.is_none() {
-                return Ok(self.pushed);
-            }
-            tokio::select! {
-                Some(landed) = self.flying.join_next_with_id(), if !self.flying.is_empty() => self.land(landed),
-                recorded = ended(&mut self.recording), if self.recording.is_some() => self.recorded(recorded?).await?,
-                claimed = ended(&mut self.claiming), if self.claiming.is_some() => self.take(claimed?),
-                () = self.lane.hurried(), if !self.urgent && !self.stopping => self.urgent = true,
-            }
-        }
-    }
-
-    fn wants_more(&self) -> bool {
-        !self.stopping && !self.exhausted && self.ready.len() < self.ahead() / 2
-    }
-
-    /// Events claimed at once; the next ones when half of them are under way.
-    fn ahead(&self) -> usize {
-        let times = if self.shared.way.throttle.rate().is_none() { AHEAD_UNLIMITED } else { AHEAD };
-        self.concurrency * times
-    }
-
-    /// Starts recording what has landed; one act at a time, the next one takes what lands meanwhile.
-    fn record(&mut self) {
-        if self.recording.is_none() && !self.landed.is_empty() {
-            let outcomes = std::mem::take(&mut self.landed);
-            self.recording = Some(tokio::spawn(record(Arc::clone(&self.shared), outcomes)));
-        }
-    }
-
-    /// Starts claiming the next batch, ahead of what is in flight; at once, and leavers only, if one may be queued.
-    fn claim(&mut self) {
-        if self.claiming.is_some() || self.stopping || !(self.urgent || self.wants_more()) {
-            return;
-        }
-        let now = self.shared.clock.now();
-        let rests = self.lane.rests_until(now).is_some();
-        let lane = if self.urgent || rests { Claim::Fast } else { self.claims };
-        let all = !std::mem::take(&mut self.urgent);
-        let except = self.verifying.clone();
-        let wanted = Wanted { lane, as_of: now, limit: self.ahead(), except };
-        let claimed = claim(Arc::clone(&self.shared), wanted);
-        self.claiming = Some(tokio::spawn(async move { Ok((all, claimed.await?)) }));
-    }
-
-    async fn recorded(&mut self, events: Vec<EventId>) -> Result<(), EngineError> {
-        self.pushed.attempts += events.len() as u64;
-        for event in events {
-            self.verifying.remove(&event);
-        }
-        self.exhausted = false;
-        self.lane.drained.notify_one();
-        if self.lane.leaver_in_flight.swap(false, Ordering::SeqCst) {
-            self.lane.leaver.notify_one();
-        }
-        self.trip().await
-    }
-
-    /// Leavers go before whatever was claimed before them and is not in flight.
-    fn take(&mut self, (all, claimed): (bool, Vec<Ready>)) {
-        self.exhausted = (self.exhausted || all) && claimed.is_empty();
-        let looked_up = claimed.iter().filter(|one| matches!(one, Ready::LookUp(_)));
-        self.verifying.extend(looked_up.map(|one| one.event().id));
-        let place = self.ready.iter().take_while(|one| one.event().operation.kind.is_leaving()).count();
-        let (leavers, others): (Vec<_>, Vec<_>) =
-            claimed.into_iter().partition(|one| one.event().operation.kind.is_leaving());
-        for (index, leaver) in leavers.into_iter().enumerate() {
-            self.ready.insert(place + index, leaver);
-        }
-        self.ready.extend(others);
-    }
-
-    /// Sends what is ready, up to the concurrency.
-    fn launch(&mut self) {
-        while self.flying.len() < self.room() {
-            let Some(ready) = self.ready.pop_front() else { return };
-            let shared = Arc::clone(&self.shared);
-            let about = (ready.event().id, ready.event().user());
-            let task = self.flying.spawn(async move { attempt(&shared, ready).await });
-            self.aboard.insert(task.id(), about);
-        }
-    }
-
-    /// How many may be in flight. An empty target proves its filters with one create alone.
-    fn room(&self) -> usize {
-        let learned = self.shared.learned.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let half_proven = learned.filters.values().any(|probe| *probe == FilterProbe::HalfProven);
-        if half_proven { 1 } else { self.concurrency }
-    }
-
-    /// Collects what has landed meanwhile, without waiting.
-    fn gather(&mut self) {
-        while self.landed.len() < FINISH_MAX
-            && let Some(landed) = self.flying.try_join_next_with_id()
-        {
-            self.land(landed);
-        }
-    }
-
-    fn land(&mut self, landed: Landed) {
-        let (task, done) = match landed {
-            Ok((task, done)) => (task, Some(done)),
-            // A conversation that breaks down leaves its outcome open: it is looked up. Others are not stopped.
-            Err(broken) => (broken.id(), None),
-        };
-        let Some((event, user)) = self.aboard.remove(&task) else { return };
-        let (finish, lessons) = done.unwrap_or_else(|| (self.unknown(event), Vec::new()));
-        learn_locally(&self.shared, &lessons);
-        let now = self.shared.clock.now();
-        self.lane.breaker().saw(user, &finish.outcome, now);
-        if let Outcome::Retry { failure, due } = &finish.outcome
-            && failure.class == FailureClass::RateLimited
-            && failure.retry_after.is_some()
-        {
-            self.lane.rest(*due);
-        }
-        self.landed.push(finish);
-        self.exhausted = false;
-    }
-
-    fn unknown(&self, event: EventId) -> Finish {
-        let failure = Failure {
-            class: FailureClass::NotEffective,
-            status: None,
-            detail: "the conversation with the target broke down inside Usher; please report this".to_owned(),
-            retry_after: None,
-        };
-        let due = backoff::due(event, 1, self.shared.clock.now());
-        Finish { event, outcome: Outcome::Unknown { failure, due }, exchanges: Vec::new() }
-    }
-
-    /// Opens the breaker: what is in flight is finished, what is not goes back, and nothing more is claimed.
-    async fn trip(&mut self) -> Result<(), EngineError> {
-        if self.stopping {
-            return Ok(());
-        }
-        let verdict = self.lane.breaker().verdict();
-        if let Verdict::Open(why) | Verdict::Quarantine(why) = &verdict {
-            self.stopping = true;
-            self.give_back(why);
-        }
-        self.engine.heed(&self.shared.app.spec.name, verdict).await?;
-        Ok(())
-    }
-
-    /// What was claimed and not sent waits for another attempt.
-    fn give_back(&mut self, why: &str) {
-        let now = self.shared.clock.now();
-        for ready in self.ready.drain(..) {
-            let Ready::Send(cleared, _) = ready else { continue };
-            let event = cleared.event();
-            let failure = Failure {
-                class: FailureClass::Endpoint,
-                status: None,
-                detail: format!("not sent, because the app does not answer: {why}"),
-                retry_after: None,
-            };
-            let due = backoff::due(event.id, event.attempts + 1, now);
-            let outcome = Outcome::Retry { failure, due };
-            self.landed.push(Finish { event: event.id, outcome, exchanges: Vec::new() });
-        }
-    }
-}
-
-fn learn_locally(shared: &Shared, lessons: &[Lesson]) {
+pub(super) fn learn_locally(shared: &Shared, lessons: &[Lesson]) {
     if lessons.is_empty() {
         return;
     }
@@ -448,19 +216,8 @@ fn learn_locally(shared: &Shared, lessons: &[Lesson]) {
     }
 }
 
-/// A task that ended, with its id.
-type Landed = Result<(tokio::task::Id, (Finish, Vec<Lesson>)), tokio::task::JoinError>;
-
-/// Waits for a task of the round, and forgets it.
-async fn ended<T>(task: &mut Option<JoinHandle<Result<T, EngineError>>>) -> Result<T, EngineError> {
-    let Some(running) = task.as_mut() else { return std::future::pending().await };
-    let done = running.await;
-    *task = None;
-    done.map_err(|error| EngineError::Invalid(format!("the pusher broke down: {error}")))?
-}
-
 /// Puts outcomes on disk, and what they taught.
-async fn record(shared: Arc<Shared>, outcomes: Vec<Finish>) -> Result<Vec<EventId>, EngineError> {
+pub(super) async fn record(shared: Arc<Shared>, outcomes: Vec<Finish>) -> Result<Vec<EventId>, EngineError> {
     let events = outcomes.iter().map(|finish| finish.event).collect();
     shared.store.finish(outcomes, shared.clock.now()).await?;
     if shared.way.take_learned() {
@@ -471,7 +228,7 @@ async fn record(shared: Arc<Shared>, outcomes: Vec<Finish>) -> Result<Vec<EventI
 }
 
 /// Claims due events, clears them, and puts the intents of those that may go on disk.
-async fn claim(shared: Arc<Shared>, wanted: Wanted) -> Result<Vec<Ready>, EngineError> {
+pub(super) async fn claim(shared: Arc<Shared>, wanted: Wanted) -> Result<Vec<Ready>, EngineError> {
     let now = shared.clock.now();
     let Wanted { lane, as_of, limit, except } = wanted;
     let mut claimed = shared.store.claim(&shared.app.spec.name, lane, as_of, limit + except.len()).await?;
@@ -507,7 +264,7 @@ async fn claim(shared: Arc<Shared>, wanted: Wanted) -> Result<Vec<Ready>, Engine
 }
 
 /// One attempt: the conversation about what was cleared, or a look at what became of the one before.
-async fn attempt(shared: &Shared, ready: Ready) -> (Finish, Vec<Lesson>) {
+pub(super) async fn attempt(shared: &Shared, ready: Ready) -> (Finish, Vec<Lesson>) {
     let learned = shared.learned();
     let cx = shared.context(&learned);
     let event = ready.event().id;

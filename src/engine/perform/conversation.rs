@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::engine::perform::context::Context;
 use crate::engine::perform::lesson::Lesson;
+use crate::engine::perform::throttle::Class;
 use crate::provision::outcome::{Exchange, Failure, FailureClass};
 use crate::scim::decode::{self, ListPage, Resource};
 use crate::scim::failure;
@@ -35,12 +36,26 @@ pub struct Conversation<'a> {
     pub exchanges: Vec<Exchange>,
     /// What it taught.
     pub lessons: Vec<Lesson>,
+    /// The class that its requests count as, reads apart.
+    class: Class,
 }
 
 impl<'a> Conversation<'a> {
     /// Nothing said yet.
     pub fn new(cx: Context<'a>) -> Self {
-        Self { cx, exchanges: Vec::new(), lessons: Vec::new() }
+        Self { cx, exchanges: Vec::new(), lessons: Vec::new(), class: Class::Write }
+    }
+
+    /// One about members of groups.
+    #[must_use]
+    pub fn about_members(self) -> Self {
+        Self { class: Class::Membership, ..self }
+    }
+
+    /// One that takes a leaver's account away, if `leaving`: its reads wait for no others either.
+    #[must_use]
+    pub fn of_leaver(self, leaving: bool) -> Self {
+        if leaving { Self { class: Class::Deactivation, ..self } } else { self }
     }
 
     /// Sends one request and keeps what was said.
@@ -72,7 +87,11 @@ impl<'a> Conversation<'a> {
             request: request.body.as_deref().map(redact).unwrap_or_default(),
             answer: String::new(),
         };
-        self.cx.throttle.acquire().await;
+        let class = match request.method {
+            Method::Get if self.class != Class::Deactivation => Class::Read,
+            _ => self.class,
+        };
+        self.cx.throttle.acquire(class).await;
         let result = self.cx.target.send(request).await.map_err(|error| Silence {
             failure: failure::of_transport(&error),
             may_have_arrived: matches!(error, TransportError::Unknown(_)),
@@ -83,9 +102,9 @@ impl<'a> Conversation<'a> {
                 exchange.millis = u32::try_from(answer.elapsed.as_millis()).unwrap_or(u32::MAX);
                 exchange.answer = redact(&answer.body);
                 if failure::is_rate_limited(answer, &self.cx.connector().http) {
-                    self.cx.throttle.too_many();
+                    self.cx.throttle.too_many(class);
                 } else {
-                    self.cx.throttle.went_well();
+                    self.cx.throttle.went_well(class);
                 }
             }
             Err(silence) => exchange.answer.clone_from(&silence.failure.detail),

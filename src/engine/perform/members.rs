@@ -58,7 +58,7 @@ struct Chunk<'a> {
 
 /// Sends `changes`, all of one group and one direction, whose intent is on disk.
 pub async fn change_members<'a>(cx: Context<'a>, changes: &'a [Change<'a>]) -> Changed {
-    let talk = Conversation::new(cx);
+    let talk = Conversation::new(cx).about_members();
     let mut chunk = Chunk { talk, changes, outcomes: BTreeMap::new(), faults: 0, stop: None };
     let mut work: Vec<Range<usize>> = Vec::from([Range { start: 0, end: changes.len() }]);
     while let Some(range) = work.pop() {
@@ -322,7 +322,7 @@ pub enum Made {
 
 /// Finds a group by its name, or creates it: once, and never if a search finds one.
 pub async fn create_group(cx: Context<'_>, cleared: &ClearedGroup<'_>) -> (Made, Vec<Exchange>) {
-    let mut talk = Conversation::new(cx);
+    let mut talk = Conversation::new(cx).about_members();
     let made = match find_group(&mut talk, cleared.name()).await {
         Ok(Some(id)) => Made::There(id, false),
         Ok(None) => post_group(&mut talk, cleared).await,

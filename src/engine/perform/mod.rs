@@ -41,6 +41,6 @@ pub use probe::probe_filters;
 pub use rename::is_retired;
 pub use run::{Performed, perform};
 pub use test::{TestReport, test_connection};
-pub use throttle::Throttle;
+pub use throttle::{Class, Throttle};
 pub use verify::verify;
 pub use whole_list::{Listing, listing};

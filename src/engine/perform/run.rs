@@ -27,7 +27,7 @@ pub struct Performed {
 pub async fn perform<'a>(cx: Context<'a>, cleared: &'a Cleared, account: &'a Account) -> Performed {
     let event = cleared.event();
     let mut attempt = Attempt {
-        talk: Conversation::new(cx),
+        talk: Conversation::new(cx).of_leaver(event.operation.kind.is_leaving()),
         event,
         account,
         number: event.attempts.saturating_add(1),

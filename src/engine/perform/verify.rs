@@ -21,7 +21,8 @@ const PATIENCE: Span = Span::from_secs(30);
 /// Finds out what became of `event`, which is *verifying*.
 pub async fn verify<'a>(cx: Context<'a>, event: &'a Event, account: &'a Account) -> Performed {
     let started = cx.clock.now();
-    let mut attempt = Attempt { talk: Conversation::new(cx), event, account, number: event.attempts.max(1), started };
+    let talk = Conversation::new(cx).of_leaver(event.operation.kind.is_leaving());
+    let mut attempt = Attempt { talk, event, account, number: event.attempts.max(1), started };
     let outcome = attempt.verify().await;
     Performed { outcome, exchanges: attempt.talk.exchanges, lessons: attempt.talk.lessons }
 }

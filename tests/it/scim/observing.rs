@@ -6,7 +6,8 @@ use serde_json::json;
 use usher::connector::capability::{FilterProbe, Learned};
 use usher::directory::value::Value;
 use usher::engine::perform::{
-    Lesson, TestReport, Throttle, absorb, first_contact, listing, lookup, probe_filters, test::Verdict, test_connection,
+    Class, Lesson, TestReport, Throttle, absorb, first_contact, listing, lookup, probe_filters, test::Verdict,
+    test_connection,
 };
 use usher::entropy::SeededEntropy;
 use usher::provision::account::Observation;
@@ -186,18 +187,18 @@ async fn a_test_says_in_sentences_what_it_found() {
 fn the_rate_starts_at_ten_with_a_burst_of_twenty_and_halves_on_too_many() {
     let throttle = Throttle::new(&spec("", "https://scim.example.com/v2"));
     let now = tokio::time::Instant::now();
-    assert!((0..20).all(|_| throttle.reserve(now).is_zero()));
-    let waits: Vec<u128> = (0..10).map(|_| throttle.reserve(now).as_millis()).collect();
+    assert!((0..20).all(|_| throttle.reserve(Class::Write, now).is_zero()));
+    let waits: Vec<u128> = (0..10).map(|_| throttle.reserve(Class::Write, now).as_millis()).collect();
     assert_eq!((waits[0], waits[9]), (100, 1000));
-    assert!(throttle.reserve(now + Duration::from_secs(2)).is_zero());
-    throttle.too_many();
-    throttle.too_many();
-    assert_eq!(throttle.rate(), Some(5.0));
+    assert!(throttle.reserve(Class::Write, now + Duration::from_secs(2)).is_zero());
+    throttle.too_many(Class::Write);
+    throttle.too_many(Class::Write);
+    assert_eq!(throttle.rate(Class::Write), Some(5.0));
     for _ in 0..10_000 {
-        throttle.went_well();
+        throttle.went_well(Class::Write);
     }
-    assert_eq!(throttle.rate(), Some(50.0));
-    assert_eq!(Throttle::new(&super::model::spec("", "http://127.0.0.1:9")).rate(), None);
+    assert_eq!(throttle.rate(Class::Write), Some(50.0));
+    assert_eq!(Throttle::new(&super::model::spec("", "http://127.0.0.1:9")).rate(Class::Write), None);
 }
 
 #[tokio::test]

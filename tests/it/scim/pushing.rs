@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use usher::clock::Span;
-use usher::engine::perform::{Lesson, Performed, absorb};
+use usher::engine::perform::{Class, Lesson, Performed, absorb};
 use usher::provision::account::Observation;
 use usher::provision::operation::Kind;
 use usher::provision::outcome::{Done, Failure, FailureClass, Outcome};
@@ -270,7 +270,8 @@ async fn too_many_requests_are_retried_and_slow_the_app_down() {
     stage.throttle = usher::engine::perform::Throttle::between(10.0, 50.0);
     stage.model.fault(Method::Post, Fault::Instead(429, "busy".to_owned()));
     assert_eq!(retried(&stage.perform().await).class, FailureClass::RateLimited);
-    assert_eq!(stage.throttle.rate(), Some(5.0));
+    assert_eq!(stage.throttle.rate(Class::Write), Some(5.0));
+    assert_eq!(stage.throttle.rate(Class::Deactivation), Some(10.0), "each class has its own");
 }
 
 #[tokio::test]
