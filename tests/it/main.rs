@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says what it expected")]
 
 mod bad_input;
+mod breaker;
 mod clearance;
 mod cli;
 mod connector;

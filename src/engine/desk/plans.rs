@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::access::actor::Actor;
+use crate::clock::Span;
 use crate::connector::capability::AppState;
 use crate::connector::revision::Bundle;
 use crate::engine::active::{Active, ActiveApp};
@@ -19,6 +20,8 @@ use crate::store::query::{Counts, Urgency};
 
 /// Rounds of planning what pushing made dirty: link → update, rename → update, manager → reports, and some reserve.
 const ROUNDS_MAX: usize = 12;
+/// How long a sync waits for a target that wants to be left alone; what takes longer is left to the next one.
+const REST_WAITED_MAX: Span = Span::from_secs(60);
 
 impl Engine {
     pub(super) async fn plan(
@@ -264,10 +267,21 @@ impl Engine {
         loop {
             let pushed = self.push(app, &|| self.is_stopping()).await?;
             self.report(app, watcher).await?;
-            if pushed.attempts == 0 {
+            if pushed.attempts == 0 && !self.rested(app).await {
                 return Ok(());
             }
         }
+    }
+
+    /// Waits while the target wants to be left alone for a moment. Returns whether it was so, and is over.
+    async fn rested(&self, app: &ActiveApp) -> bool {
+        let lane = self.lanes.of(&app.spec.name);
+        let now = self.parts.clock.now();
+        let Some(until) = lane.rests_until(now).filter(|until| now.plus(REST_WAITED_MAX) >= *until) else {
+            return false;
+        };
+        tokio::time::sleep(std::time::Duration::from_millis(until.millis_since(now))).await;
+        lane.rests_until(self.parts.clock.now()).is_none()
     }
 
     async fn report(&self, app: &ActiveApp, watcher: &dyn Watcher) -> Result<(), EngineError> {

@@ -22,13 +22,17 @@ use usher::store::Store;
 use usher::store::act::Identity;
 use usher::store::memory::MemoryStore;
 
+use super::gate::{Gate, Guarded};
 use super::tap::{Tap, Tapped};
 
 pub(crate) const NOON: Timestamp = Timestamp::from_millis(1_772_366_400_000);
 const TOKEN: &str = "house-token";
 
-/// Connects to the sandbox; what the engine sends passes the tap.
-struct Key(Arc<Tap>);
+/// Connects to the sandbox; what the engine sends passes the tap, and the gate if there is one.
+struct Key {
+    tap: Arc<Tap>,
+    gate: Option<Arc<Gate>>,
+}
 
 fn directly(app: &AppSpec) -> Result<Arc<dyn Target>, String> {
     Ok(Arc::new(HttpTarget::new(app, Secret::new(TOKEN)).map_err(|error| error.to_string())?))
@@ -36,7 +40,16 @@ fn directly(app: &AppSpec) -> Result<Arc<dyn Target>, String> {
 
 impl Connect for Key {
     fn connect(&self, app: &AppSpec) -> Result<Arc<dyn Target>, String> {
-        Ok(Arc::new(Tapped { tap: Arc::clone(&self.0), target: directly(app)? }))
+        let target = directly(app)?;
+        let target = match &self.gate {
+            Some(gate) => Arc::new(Guarded { gate: Arc::clone(gate), target }),
+            None => target,
+        };
+        Ok(Arc::new(Tapped { tap: Arc::clone(&self.tap), target }))
+    }
+
+    fn mark(&self, _: &AppSpec) -> usher::digest::Digest {
+        self.gate.as_ref().map(|gate| gate.mark()).unwrap_or_default()
     }
 }
 
@@ -61,6 +74,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) app: &'a str,
     pub(crate) seeds: Vec<serde_json::Value>,
     pub(crate) four_eyes: FourEyes,
+    /// What all requests pass.
+    pub(crate) gate: Option<Arc<Gate>>,
 }
 
 impl Default for Plan<'_> {
@@ -73,6 +88,7 @@ impl Default for Plan<'_> {
             app: "[assign]\nroles = [\"staff\"]\n",
             seeds: Vec::new(),
             four_eyes: FourEyes::Record,
+            gate: None,
         }
     }
 }
@@ -117,7 +133,8 @@ impl House {
         };
         store.put_operator(admin, operator, NOON).await.unwrap();
         let tap = Arc::new(Tap::default());
-        let parts = Parts { store, clock: clock.clone(), entropy, connect: Arc::new(Key(Arc::clone(&tap))) };
+        let connect = Arc::new(Key { tap: Arc::clone(&tap), gate: plan.gate.clone() });
+        let parts = Parts { store, clock: clock.clone(), entropy, connect };
         let engine = Engine::open(parts).await.unwrap();
         let actor = engine.actor("tester", None).await.unwrap();
         let house = Self { engine, clock, sandbox, tap, actor, base_url, dir: tempfile::tempdir().unwrap() };
@@ -241,6 +258,10 @@ impl House {
             usher::scim::target::Request { method, path, body, if_match: None, timeout, answer_max_bytes: 1 << 20 };
         let answer = target.send(request).await.unwrap();
         (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn advance(&self, span: Span) {
