@@ -208,6 +208,9 @@ impl Engine {
         Ok(match self.parts.store.app(app).await?.state {
             AppState::Untested | AppState::Live => None,
             AppState::Paused { by, at } => Some(format!("{app} is paused by {by} since {at}: nothing is sent")),
+            AppState::BreakerOpen { why, next_try, .. } => {
+                Some(format!("{app} does not answer: {why}; tried again at {next_try}"))
+            }
             AppState::Quarantined { since, why, next_probe, .. } => {
                 Some(format!("{app} is in quarantine since {since}: {why}; probed at {next_probe}"))
             }

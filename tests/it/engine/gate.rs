@@ -13,7 +13,7 @@ use usher::scim::target::{Answer, Method, Request, TransportError};
 
 /// All requests of a house pass it.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     log: Mutex<Vec<String>>,
     closed: AtomicBool,
     let_through: Semaphore,
