@@ -170,7 +170,7 @@ impl Engine {
         let active = self.active().await?;
         let Some(app) = active.apps.get(name) else { return Ok(LOOK_AGAIN_MAX) };
         let now = self.parts.clock.now();
-        self.expire_approvals(app, now).await?;
+        self.expire_approvals(app).await?;
         if agenda.escalated_at.is_none_or(|at| at.plus(ESCALATE_EVERY) <= now) {
             agenda.escalated_at = Some(now);
             self.escalate(name, &mut agenda.told).await?;
@@ -299,12 +299,5 @@ impl Engine {
             AppState::Quarantined { .. } if self.probe(app).await? => None,
             AppState::Quarantined { .. } => Some(now.plus(LOOK_AGAIN_MAX)),
         })
-    }
-
-    async fn expire_approvals(&self, app: &ActiveApp, now: Timestamp) -> Result<(), EngineError> {
-        let store = &self.parts.store;
-        store.expire(&app.spec.name, now.minus(app.spec.app.approvals.expire_after), now).await?;
-        store.lift_failed_mutes(&app.spec.name, now.minus(Span::from_days(1))).await?;
-        Ok(())
     }
 }

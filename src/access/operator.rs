@@ -53,6 +53,26 @@ pub enum FourEyes {
     Enforce,
 }
 
+impl fmt::Display for FourEyes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Record => "record",
+            Self::Enforce => "enforce",
+        })
+    }
+}
+
+impl FromStr for FourEyes {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "record" => Ok(Self::Record),
+            "enforce" => Ok(Self::Enforce),
+            other => Err(format!("four eyes is `record` or `enforce`, not `{other}`")),
+        }
+    }
+}
+
 /// Someone who may act in Usher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
@@ -70,4 +90,11 @@ pub struct Operator {
     pub disabled: bool,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Operator {
+    /// Whether he may approve and reject.
+    pub fn can_decide(&self) -> bool {
+        !self.disabled && self.role >= Role::Approver
+    }
 }

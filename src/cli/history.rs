@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use crate::cli::door::{Door, absolute};
 use crate::cli::exit::Exit;
 use crate::cli::history_export;
-use crate::cli::value::moment;
+use crate::cli::value::{kind, moment};
 use crate::clock::Span;
 use crate::engine::answer::Answer;
 use crate::engine::command::{Command, UserRef};
@@ -158,11 +158,4 @@ fn status(word: &str) -> Result<StatusKind, String> {
         .into_iter()
         .find(|status| status.word() == word)
         .ok_or_else(|| format!("there is no status `{word}`; use {}", StatusKind::ALL.map(StatusKind::word).join(", ")))
-}
-
-fn kind(word: &str) -> Result<Kind, String> {
-    Kind::ALL
-        .into_iter()
-        .find(|kind| kind.word() == word)
-        .ok_or_else(|| format!("there is no kind `{word}`; use {}", Kind::ALL.map(Kind::word).join(", ")))
 }

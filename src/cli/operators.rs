@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::access::operator::Role;
+use crate::access::operator::{FourEyes, Role};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::engine::command::{Command, UserRef};
@@ -39,6 +39,12 @@ enum What {
         #[arg(long)]
         user: Option<String>,
     },
+    /// Whether people may approve what they caused: `record` (with a comment, marked) or `enforce` (never)
+    #[command(after_help = "Example:\n  usher operators four-eyes record")]
+    FourEyes {
+        /// record or enforce
+        how: FourEyes,
+    },
     /// Disable one; his decisions stay in the history
     #[command(after_help = "Example:\n  usher operators disable kenji")]
     Disable {
@@ -54,6 +60,7 @@ impl Operators {
             What::Add { name, role, os_account, user } => {
                 Command::OperatorAdd { name, role, os_account, user: user.map(UserRef) }
             }
+            What::FourEyes { how } => Command::FourEyes { four_eyes: how },
             What::Disable { name } => Command::OperatorDisable { name },
         })
         .await

@@ -4,6 +4,7 @@ use anyhow::{Context, anyhow, bail};
 
 use crate::clock::{Clock, Span, SystemClock, Timestamp};
 use crate::directory::value::Value;
+use crate::provision::operation::Kind;
 
 /// `title=Lead` → text, `title=` → no value, `custom.skills:=["a","b"]` → JSON.
 pub(crate) fn setting(typed: &str) -> anyhow::Result<(String, Option<Value>)> {
@@ -32,4 +33,12 @@ pub(crate) fn moment(typed: &str) -> anyhow::Result<Timestamp> {
     typed.parse().map_err(|_| {
         anyhow!("`{typed}` is no time; expected one like 2026-03-01T09:30:00Z, or a length like 30m, 2h or 7d (ago)")
     })
+}
+
+/// A kind of operation.
+pub(crate) fn kind(word: &str) -> Result<Kind, String> {
+    Kind::ALL
+        .into_iter()
+        .find(|kind| kind.word() == word)
+        .ok_or_else(|| format!("there is no kind `{word}`; use {}", Kind::ALL.map(Kind::word).join(", ")))
 }

@@ -1,6 +1,6 @@
 //! An app: a configured instance of a connector, as `apps/NAME.toml` describes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -16,7 +16,10 @@ use crate::digest::{Digest, Hasher};
 use crate::directory::assignment::AssignRule;
 use crate::directory::role::RoleDefinition;
 use crate::id::{AppName, Name};
+use crate::provision::approval::Demand;
+use crate::provision::guard::finding::Finding;
 use crate::provision::guard::policy::GuardPolicy;
+use crate::provision::operation::Kind;
 use crate::text::{self, FileError};
 
 /// An app file. Its name is the file's name.
@@ -208,6 +211,29 @@ pub struct Approvals {
     pub delete: bool,
     /// How long an approver has; leavers and adoptions never expire.
     pub expire_after: Span,
+    /// What two different operators must approve: kinds, findings, `batch`.
+    pub two: BTreeSet<Demand>,
+}
+
+impl Approvals {
+    /// Whether every operation of this kind waits for an approver.
+    pub fn asks(&self, kind: Kind) -> bool {
+        let asked = match kind {
+            Kind::Link => false,
+            Kind::Create => self.create,
+            Kind::Update => self.update,
+            Kind::Rename => self.rename,
+            Kind::Deactivate => self.deactivate,
+            Kind::Reactivate => self.reactivate,
+            Kind::Delete => self.delete,
+        };
+        asked || self.two.contains(&Demand::Kind(kind))
+    }
+
+    /// Whether two different operators must approve an operation of `kind` with `findings`.
+    pub fn asks_two(&self, kind: Kind, findings: &[Finding]) -> bool {
+        self.two.iter().any(|demand| demand.concerns(kind, findings))
+    }
 }
 
 impl Default for Approvals {
@@ -220,6 +246,7 @@ impl Default for Approvals {
             reactivate: false,
             delete: true,
             expire_after: Span::from_hours(72),
+            two: BTreeSet::new(),
         }
     }
 }

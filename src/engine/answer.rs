@@ -15,6 +15,7 @@ use crate::engine::explained::Explained;
 use crate::engine::heads::ChainHead;
 use crate::engine::perform::SourceRead;
 use crate::engine::retention::Pruned;
+use crate::engine::waiting::{Asking, Chosen, Leaver, Shown, Waiting};
 use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
 use crate::provision::drift::ReconcileReport;
@@ -76,7 +77,11 @@ pub enum Answer {
     /// What a sync did, one an app.
     Synced(Vec<SyncAnswer>),
     /// Pending events.
-    Approvals(Vec<Event>),
+    Approvals(Vec<Waiting>),
+    /// What a decision would take.
+    Chosen(Chosen),
+    /// Who should have no account any more, and has.
+    Leavers(Vec<Leaver>),
     /// A held batch.
     Batch(BatchAnswer),
     /// What became of decisions, in words, one an event.
@@ -147,12 +152,14 @@ pub struct UserAnswer {
 pub struct BatchAnswer {
     /// Which.
     pub batch: BatchId,
+    /// Count and digest of what is decided with it.
+    pub shown: Shown,
     /// What is decided with it. For adoptions: accounts that are as the rules want them, or anything else than adoptions.
-    pub exact: Vec<Event>,
+    pub exact: Vec<Waiting>,
     /// Adoptions of accounts with other values than the rules want; the finding says what becomes of those.
-    pub differing: Vec<Event>,
+    pub differing: Vec<Waiting>,
     /// Adoptions that are blocked because several accounts match: not decided with the batch.
-    pub ambiguous: Vec<Event>,
+    pub ambiguous: Vec<Waiting>,
 }
 
 /// What the last reconcile of an app found, in short.
@@ -179,6 +186,8 @@ pub struct AppAnswer {
     pub counts: Counts,
     /// The last completed cycle.
     pub last_cycle: Option<Timestamp>,
+    /// Pending events that were asked before, and nobody decided in time.
+    pub escalated: u64,
     /// The last reconcile, if there was one.
     pub reconciled: Option<LastReconcile>,
     /// What several users have in common, since the last completed cycle began: the same refusal, for example.
@@ -381,6 +390,10 @@ pub struct DecisionAnswer {
     pub label: String,
     /// `None` = done; otherwise why not.
     pub refused: Option<String>,
+    /// How many different operators must approve it.
+    pub approvers: usize,
+    /// How many of them are missing still.
+    pub missing: usize,
 }
 
 /// One pair: presence plus the newest open event.
@@ -409,6 +422,8 @@ pub struct EventAnswer {
     pub entries: Vec<Entry>,
     /// The history in sentences, oldest first.
     pub story: Vec<String>,
+    /// What lies around it: who, whose change, which rules, who may decide.
+    pub asking: Asking,
 }
 
 /// One event of an export.

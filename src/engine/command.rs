@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::access::operator::Role;
+use crate::access::operator::{FourEyes, Role};
 use crate::access::permission::Permission;
 use crate::clock::{Span, Timestamp};
 use crate::connector::revision::Bundle;
@@ -15,6 +15,7 @@ use crate::directory::value::Value;
 use crate::engine::answer::PlanFile;
 use crate::engine::desk::status::HistoryFilter;
 use crate::engine::heads::ChainHead;
+use crate::engine::waiting::{Choice, Shown};
 use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber};
 
 /// One request to the engine.
@@ -173,18 +174,21 @@ pub enum Command {
     },
     /// Decide.
     Decide {
-        /// These events.
-        events: Vec<EventId>,
-        /// These held batches, as they stand.
-        batches: Vec<BatchId>,
-        /// True = everything pending (of `app`, if given).
-        all: bool,
-        /// Restricts `all`.
-        app: Option<AppName>,
+        /// What about.
+        choice: Choice,
+        /// What was on screen: exactly that is decided, or nothing. `None` = as it stands.
+        shown: Option<Shown>,
         /// True = approve, false = reject.
         approve: bool,
         /// Why.
         comment: String,
+        /// True = show what it would take and stop.
+        dry_run: bool,
+    },
+    /// Who should have no account any more, and has.
+    Leavers {
+        /// In one app.
+        app: Option<AppName>,
     },
     /// Each pair: presence and newest open event.
     Status {
@@ -267,6 +271,11 @@ pub enum Command {
     },
     /// All operators.
     Operators,
+    /// Change how decisions are checked.
+    FourEyes {
+        /// How.
+        four_eyes: FourEyes,
+    },
     /// Add one.
     OperatorAdd {
         /// Unique name.
@@ -365,9 +374,11 @@ impl Command {
             | Self::Doctor { .. }
             | Self::StoreVerify => Permission::Read,
             Self::Retry { .. } => Permission::Retry,
+            Self::Apply { dry_run: true, .. } | Self::Decide { dry_run: true, .. } | Self::Leavers { .. } => {
+                Permission::Read
+            }
             Self::Decide { .. } | Self::Rematch { .. } => Permission::Decide,
-            Self::Apply { dry_run: true, .. }
-            | Self::Reconcile { last: true, .. }
+            Self::Reconcile { last: true, .. }
             | Self::HistoryPrune { dry_run: true, .. } => Permission::Read,
             Self::Import { .. }
             | Self::ImportApply { .. }
@@ -383,6 +394,7 @@ impl Command {
             | Self::Disassociate { .. }
             | Self::HistoryPrune { .. }
             | Self::HistoryErase { .. }
+            | Self::FourEyes { .. }
             | Self::OperatorAdd { .. }
             | Self::OperatorDisable { .. }
             | Self::StoreBackup { .. } => Permission::Administer,

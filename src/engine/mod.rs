@@ -32,6 +32,7 @@ pub mod sources;
 mod today;
 pub mod retention;
 pub mod round;
+pub mod waiting;
 
 pub use answer::Answer;
 pub use command::Command;

@@ -47,7 +47,11 @@ pub fn reason(event: &Event) -> String {
             format!("{}; attempt {} at {due} → {}", failure.detail, event.attempts + 1, failure.class.remedy())
         }
         Status::Verifying { .. } => "the outcome is unknown; it is looked up before anything is sent again".to_owned(),
-        Status::Pending | Status::Refused => findings(event),
+        Status::Pending => {
+            let since = event.escalated.map(|since| format!("escalated: asked again since {since}; "));
+            format!("{}{}", since.unwrap_or_default(), findings(event))
+        }
+        Status::Refused => findings(event),
         Status::Rejected => event
             .decisions
             .last()

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::connector::app::Approvals;
 use crate::digest::Digest;
 use crate::directory::change::Cause;
 use crate::id::{AppName, BatchId, EventId, PlanId, UserId};
-use crate::provision::approval::Decision;
+use crate::provision::approval::{Decision, Ruling};
 use crate::provision::edge::EdgeRefusal;
-use crate::provision::guard::finding::Finding;
+use crate::provision::guard::finding::{Finding, Severity};
 use crate::provision::operation::{Kind, Operation};
 use crate::provision::outcome::Failure;
 
@@ -246,7 +247,7 @@ pub struct Event {
     pub generation: u64,
     /// Attempts so far.
     pub attempts: u32,
-    /// Decisions, oldest first. The approval that counts is the last one, for this payload.
+    /// Decisions, oldest first. Approvals count for this payload, see [`Event::approvals`].
     pub decisions: Vec<Decision>,
     /// When it was filed.
     pub filed_at: Timestamp,
@@ -258,9 +259,47 @@ pub struct Event {
     pub basis: Digest,
     /// How far it came.
     pub progress: Progress,
+    /// Digest of the app that it was planned under.
+    pub app_digest: Digest,
+    /// Nobody decided in time about an earlier event that asked the same: since when.
+    pub escalated: Option<Timestamp>,
 }
 
 impl Event {
+    /// Whether it waits for an approver.
+    pub fn is_waiting(&self) -> bool {
+        self.status == Status::Pending
+    }
+
+    /// Whether it may not be sent before an approver released it.
+    pub fn is_held(&self) -> bool {
+        self.batch.is_some() || self.findings.iter().any(|finding| finding.severity == Severity::Hold)
+    }
+
+    /// Whether an approver's time to decide about it is limited: leavers and adoptions never expire.
+    pub fn may_expire(&self) -> bool {
+        !self.operation.kind.is_leaving() && self.operation.kind != Kind::Link
+    }
+
+    /// How many different operators must approve it under an app's `policy`.
+    pub fn approvers(&self, policy: &Approvals) -> usize {
+        if policy.asks_two(self.operation.kind, &self.findings) { 2 } else { usize::from(self.is_held()) }
+    }
+
+    /// Approvals of this payload, each by another operator; none if the last word was a rejection.
+    pub fn approvals(&self) -> Vec<&Decision> {
+        let mut approvals: Vec<&Decision> = Vec::new();
+        for decision in &self.decisions {
+            let known = approvals.iter().any(|other| other.operator == decision.operator);
+            match decision.ruling {
+                Ruling::Reject => approvals.clear(),
+                Ruling::Approve if decision.payload == self.payload && !known => approvals.push(decision),
+                Ruling::Approve => {}
+            }
+        }
+        approvals
+    }
+
     /// The app.
     pub fn app(&self) -> &AppName {
         &self.operation.app

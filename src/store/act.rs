@@ -169,6 +169,8 @@ pub struct Decide {
     pub events: Vec<(EventId, Digest)>,
     /// The decision; its `payload` is filled in per event.
     pub decision: Decision,
+    /// How many different operators must approve each of them, by the app's policy.
+    pub approvers: usize,
 }
 
 /// What became of a decision about one event.
@@ -178,6 +180,8 @@ pub struct Decided {
     pub event: EventId,
     /// `None` = done; otherwise why not, in words.
     pub refused: Option<String>,
+    /// It is approved, and waits for this many more approvals.
+    pub missing: usize,
 }
 
 /// The end of the chain: what a checkpoint outside the store remembers.
@@ -230,6 +234,11 @@ pub trait Store: Send + Sync {
     async fn put_operator(&self, operator: Operator, by: OperatorId, at: Timestamp) -> StoreResult<()>;
     /// All operators, by name.
     async fn operators(&self) -> StoreResult<Vec<Operator>>;
+    /// Changes how decisions are checked, with an [`Fact::Operator`] entry.
+    async fn set_four_eyes(&self, four_eyes: FourEyes, by: OperatorId, at: Timestamp) -> StoreResult<()>;
+    /// The operators whose act a cause is: who edited; who brought the import, and who applied one that was parked; who made the
+    /// revision, and who activated it. Empty for what nobody did.
+    async fn requesters(&self, cause: &Cause) -> StoreResult<Vec<OperatorId>>;
 
     // --- directory ----------------------------------------------------------------------------------------------------
 
@@ -278,6 +287,8 @@ pub trait Store: Send + Sync {
         limit: usize,
         at: Timestamp,
     ) -> StoreResult<bool>;
+    /// One generation.
+    async fn import(&self, id: ImportId) -> StoreResult<Option<Import>>;
     /// Generations, newest first.
     async fn imports(&self, limit: usize) -> StoreResult<Vec<Import>>;
     /// The staged rows of a generation.
@@ -375,7 +386,8 @@ pub trait Store: Send + Sync {
 
     // --- decisions ----------------------------------------------------------------------------------------------------
 
-    /// One decision for many events, each for exactly the payload named; refusals are reported one by one.
+    /// One decision for many events, each for exactly the payload named; refusals are reported one by one. An event is released by its
+    /// last approver; a rejection by anybody ends it.
     async fn decide(&self, decide: Decide) -> StoreResult<Vec<Decided>>;
     /// Ops say *retry*: failed → its mute is lifted and the pair marked dirty; queued → due now. Returns what was done, in words.
     async fn retry(&self, event: EventId, by: OperatorId, at: Timestamp) -> StoreResult<String>;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use crate::access::operator::Operator;
+use crate::access::operator::{FourEyes, Operator};
 use crate::clock::Timestamp;
 use crate::connector::capability::{AppState, Learned};
 use crate::connector::revision::{Bundle, Revision};
@@ -47,6 +47,14 @@ impl<B: Backend> Store for B {
     async fn operators(&self) -> StoreResult<Vec<Operator>> {
         self.stored().read(move |rows| identity::operators(rows)).await
     }
+    async fn set_four_eyes(&self, four_eyes: FourEyes, by: OperatorId, at: Timestamp) -> StoreResult<()> {
+        self.stored().write(move |tx| identity::set_four_eyes(tx, four_eyes, by, at)).await
+    }
+    async fn requesters(&self, cause: &Cause) -> StoreResult<Vec<OperatorId>> {
+        let cause = cause.clone();
+        self.stored().read(move |rows| identity::requesters(rows, &cause)).await
+    }
+
     async fn users(&self, after: Option<UserId>, limit: usize) -> StoreResult<Page<User, UserId>> {
         self.stored().read(move |rows| directory::users(rows, after, limit)).await
     }
@@ -100,6 +108,9 @@ impl<B: Backend> Store for B {
         at: Timestamp,
     ) -> StoreResult<bool> {
         self.stored().write(move |tx| imports::apply(tx, import, &apps, limit, at)).await
+    }
+    async fn import(&self, id: ImportId) -> StoreResult<Option<Import>> {
+        self.stored().read(move |rows| imports::find(rows, id)).await
     }
     async fn imports(&self, limit: usize) -> StoreResult<Vec<Import>> {
         self.stored().read(move |rows| imports::imports(rows, limit)).await

@@ -41,6 +41,7 @@
 //! | `I` | number of the row | 256 events in brief: what the history is searched by |
 //! | `T` | time, revision number | who activated it |
 //! | `Z` | sequence | nothing: entries that say what was erased |
+//! | `O` | 0 and import id, or 1 and revision number | operators, beside the one who brought it, whose act put it in force |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -187,6 +188,12 @@ pub(crate) fn staged(id: ImportId) -> Key {
 }
 pub(crate) fn staged_row(id: ImportId, position: u64) -> Key {
     staged(id).number(position)
+}
+pub(crate) fn import_actors(id: ImportId) -> Key {
+    Key::new(b'O').byte(0).id(id.as_bytes())
+}
+pub(crate) fn revision_actors(number: RevisionNumber) -> Key {
+    Key::new(b'O').byte(1).number(number.0)
 }
 pub(crate) fn revision(number: RevisionNumber) -> Key {
     Key::new(b'v').number(number.0)

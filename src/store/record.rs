@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::directory::change::{Cause, StagedRow};
 use crate::directory::user::User;
 use crate::directory::value::Value;
-use crate::id::{BatchId, EventId, PlanId, SourceName, UserId};
+use crate::id::{BatchId, EventId, OperatorId, PlanId, SourceName, UserId};
 use crate::provision::account::Account;
 use crate::provision::approval::Decision;
 use crate::provision::drift::{Memory, ReconcileReport};
@@ -22,7 +22,7 @@ use crate::provision::event::{Event, Progress, Status};
 use crate::provision::guard::finding::Class;
 use crate::provision::plan::PlanSummary;
 use crate::store::act::{Head, Identity, StoreError, StoreResult};
-use crate::store::previous::FiledEventV1;
+use crate::store::previous::{FiledEventV1, FiledEventV2};
 use crate::store::query::{AppRecord, Counts, Import};
 
 /// A value that is kept as a row.
@@ -87,6 +87,7 @@ rows! {
     AdoptedValues = "adopted values";
     Reconciled = "a reconcile";
     Activation = "an activation";
+    Actors = "whose act it was";
 }
 
 /// The body of an earlier version to whose end empty values were added.
@@ -138,11 +139,16 @@ impl Row for EventState {
 
 impl Row for FiledEvent {
     const NAME: &'static str = "an event";
-    /// 2: how far it came, which is known from the operation when it is filed.
-    const VERSION: u8 = 2;
+    /// 2: how far it came, which is known from the operation when it is filed. 3: the app's digest and since when it is escalated are
+    /// parts of the event.
+    const VERSION: u8 = 3;
 
     fn previous(version: u8, body: &[u8]) -> Option<Self> {
-        if version == 1 { FiledEventV1::read(body) } else { None }
+        match version {
+            1 => FiledEventV1::read(body),
+            2 => FiledEventV2::read(body),
+            _ => None,
+        }
     }
 }
 
@@ -200,8 +206,6 @@ pub(crate) struct StoredMark {
 pub(crate) struct FiledEvent {
     /// With the status it was filed with.
     pub(crate) event: Event,
-    /// Digest of the app then, for a mute.
-    pub(crate) app_digest: Digest,
     /// The hour in which it was filed, if it counts against the blast radius until it has ended.
     pub(crate) counted: Option<u64>,
     /// The pair's event before: the user's history is a walk from the account's last event.
@@ -319,8 +323,12 @@ pub(crate) struct Reconciled {
 /// A revision was activated; when and which are in the key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Activation {
-    pub(crate) by: crate::id::OperatorId,
+    pub(crate) by: OperatorId,
 }
+
+/// Operators, beside the one who brought it, whose act put a generation or a revision in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Actors(pub(crate) Vec<OperatorId>);
 
 /// Counters of one app as maps without zeros, so that recomputed ones compare equal.
 pub(crate) fn tidy_counts(counts: &mut Counts) {

@@ -34,6 +34,8 @@ impl Gate {
         let account = filed(pair, &planned, StatusKind::Queued).account;
         let mut event = Event {
             progress: usher::provision::event::Progress::default(),
+            app_digest: usher::digest::Digest::default(),
+            escalated: None,
             id: EventId(5),
             operation: planned.operation,
             payload: planned.payload,

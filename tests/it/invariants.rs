@@ -240,6 +240,8 @@ fn event() -> usher::provision::Event {
     let planned = world.operation(&crate::plan::world::row(crate::plan::world::user(1)));
     usher::provision::Event {
         progress: usher::provision::event::Progress::default(),
+        app_digest: usher::digest::Digest::default(),
+        escalated: None,
         id: usher::id::EventId(5),
         operation: planned.operation,
         payload: planned.payload,

@@ -10,6 +10,7 @@ use crate::cli::door::say;
 use crate::cli::show::answer;
 use crate::engine::answer::{Answer, ImportAnswer};
 use crate::engine::command::Command;
+use crate::engine::waiting::Choice;
 use crate::id::BatchId;
 use crate::provision::event::Event;
 use crate::provision::operation::Kind;
@@ -43,8 +44,8 @@ impl Walk<'_> {
         let comment = "the export was cut short";
         let named: String = batches.iter().map(|batch| format!(" --batch {batch}")).collect();
         say(&format!("\n{}\n", self.typed(&format!("usher approvals reject{named} --comment \"{comment}\""))))?;
-        let (events, comment) = (Vec::new(), comment.to_owned());
-        let reject = Command::Decide { events, batches, all: false, app: None, approve: false, comment };
+        let (choice, comment) = (Choice { batches, ..Choice::default() }, comment.to_owned());
+        let reject = Command::Decide { choice, shown: None, approve: false, comment, dry_run: false };
         self.first_of_many(reject).await?;
         say("\nThe next export is whole again.\n")?;
         self.import("people.csv", true).await?;
@@ -72,7 +73,7 @@ impl Walk<'_> {
         let Answer::Approvals(pending) = self.door.ask(Command::Approvals { app: None, limit: 1_000 }).await? else {
             bail!("`approvals list` answered something else")
         };
-        Ok(pending.into_iter().filter(|event| event.operation.kind == Kind::Deactivate).collect())
+        Ok(pending.into_iter().map(|waiting| waiting.event).filter(|event| event.operation.kind == Kind::Deactivate).collect())
     }
 
     /// Decides, and shows the first lines of the answer.

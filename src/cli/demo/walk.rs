@@ -11,6 +11,7 @@ use crate::cli::show::{Style, Tint, answer};
 use crate::engine::answer::Answer;
 use crate::engine::command::{Command, UserRef};
 use crate::engine::desk::status::HistoryFilter;
+use crate::engine::waiting::Choice;
 use crate::id::{AppName, EventId};
 use crate::provision::event::Event;
 
@@ -132,6 +133,7 @@ impl Walk<'_> {
         let Answer::Approvals(pending) = self.step("usher approvals list", list).await? else {
             bail!("`approvals list` answered something else")
         };
+        let pending: Vec<Event> = pending.into_iter().map(|waiting| waiting.event).collect();
         let of = |label: &str| pending.iter().filter(|event| event.operation.label == label).collect::<Vec<&Event>>();
         if let Some(left) = of(LEFT).first() {
             self.company.leave(left.id);
@@ -151,8 +153,8 @@ impl Walk<'_> {
         let ids: Vec<String> = events.iter().map(|event| event.0.to_string()).collect();
         let word = if approve { "approve" } else { "reject" };
         let typed = format!("usher approvals {word} {} --comment \"{comment}\"", ids.join(" "));
-        let comment = comment.to_owned();
-        let command = Command::Decide { events, batches: Vec::new(), all: false, app: None, approve, comment };
+        let (choice, comment) = (Choice::of(events), comment.to_owned());
+        let command = Command::Decide { choice, shown: None, approve, comment, dry_run: false };
         self.step(&typed, command).await?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! One answer as text, whatever it is.
 
 use crate::cli::show::style::Style;
-use crate::cli::show::{apps, directory, entitlements, events, explain, plan, reconcile};
+use crate::cli::show::{approvals, apps, directory, entitlements, events, explain, plan, reconcile};
 use crate::engine::answer::{Answer, CheckLevel};
 use crate::provision::event::StatusKind;
 use crate::store::query::ImportState;
@@ -26,9 +26,11 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::Revisions { revisions, active } => apps::revisions(style, revisions, *active),
         Answer::Plan(file) => plan::plan(style, file),
         Answer::Synced(synced) => apps::synced(style, synced),
-        Answer::Approvals(pending) => events::approvals(style, pending),
-        Answer::Batch(batch) => events::batch(style, batch),
-        Answer::Decided(decisions) => events::decided(style, decisions),
+        Answer::Approvals(pending) => approvals::approvals(style, pending),
+        Answer::Chosen(chosen) => approvals::chosen(style, chosen),
+        Answer::Leavers(leavers) => approvals::leavers(style, leavers),
+        Answer::Batch(batch) => approvals::batch(style, batch),
+        Answer::Decided(decisions) => approvals::decided(style, decisions),
         Answer::Status(rows) => directory::status(style, rows),
         Answer::History { events, next, newer } => events::history(style, events, (*next, *newer)),
         Answer::Exported { events, .. } => format!("{} events\n", events.len()),

@@ -112,6 +112,10 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
     ] {
         grid.row([text(name), text(value)]);
     }
+    if answer.escalated > 0 {
+        let said = format!("{} pending that nobody decided about in time", answer.escalated);
+        grid.row([text("escalated"), text(said).tinted(Tint::Bad)]);
+    }
     out.push_str(&grid.finish());
     for finding in &answer.findings {
         let _ = writeln!(out, "{} {}", style.paint(Tint::Warn, "!"), printable(&finding.to_string()));

@@ -104,6 +104,13 @@ pub(crate) fn status(style: &Style, rows: &[StatusRow]) -> String {
         ]);
     }
     let mut out = grid.finish();
+    let escalated =
+        |row: &&StatusRow| row.event.as_ref().is_some_and(|event| event.is_waiting() && event.escalated.is_some());
+    let escalated = rows.iter().filter(escalated).count();
+    if escalated > 0 {
+        let said = format!("{escalated} escalated: nobody decided in time; `usher approvals list` shows them");
+        let _ = writeln!(out, "{}", style.paint(Tint::Bad, &said));
+    }
     out.push_str(&entitlements(style, rows));
     out
 }

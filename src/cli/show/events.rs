@@ -1,107 +1,19 @@
 //! Events: what waits for a decision, the history, and one event's whole story.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::cli::show::plan::{brief_deeds, findings, reasons, remedies};
+use crate::cli::show::plan::{brief_deeds, reasons};
 use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
-use crate::engine::answer::{BatchAnswer, DecisionAnswer, EventAnswer};
+use crate::engine::answer::EventAnswer;
 use crate::engine::heads::ChainHead;
 use crate::engine::retention::Pruned;
 use crate::id::EventId;
 use crate::provision::approval::{Decision, Ruling};
 use crate::provision::event::{Event, Status, StatusKind};
-use crate::provision::operation::Kind;
 use crate::provision::outcome::Failure;
 use crate::text::printable;
-
-/// What waits for an approver.
-pub(crate) fn approvals(style: &Style, events: &[Event]) -> String {
-    if events.is_empty() {
-        return "Nothing waits for a decision.\n".to_owned();
-    }
-    let mut grid = Grid::new(style, &["Event!", "User, app~", "Would do, and why it is held"]);
-    for event in events {
-        let operation = &event.operation;
-        let waiting = time::length(style.now.millis_since(event.waiting_since));
-        grid.row([
-            text(event.id.to_string()),
-            lines([
-                operation.label.clone(),
-                operation.user_name.clone(),
-                format!("{}, waiting {waiting}", event.app()),
-            ]),
-            lines([brief_deeds(operation, true), findings(&event.findings)].concat()),
-        ]);
-    }
-    let mut out = grid.finish();
-    out.push_str(&remedies(style, events.iter().flat_map(|event| &event.findings)));
-    let batches: BTreeSet<_> = events.iter().filter_map(|event| event.batch).collect();
-    for batch in batches {
-        let members = events.iter().filter(|event| event.batch == Some(batch)).count();
-        let _ = writeln!(
-            out,
-            "Held batch {batch}: {members} of these; decided whole with --batch {batch}, shown with `usher approvals show {batch}`"
-        );
-    }
-    let first = events[0].id;
-    let _ = writeln!(
-        out,
-        "\nDecide with `usher approvals approve {first} --comment WHY` or `usher approvals reject {first} --comment WHY`."
-    );
-    out
-}
-
-/// A held batch: what is decided with it, and for adoptions what is not.
-pub(crate) fn batch(style: &Style, answer: &BatchAnswer) -> String {
-    let mut out = String::new();
-    let adoptions = answer.exact.iter().chain(&answer.differing).any(|event| event.operation.kind == Kind::Link);
-    let exact = if adoptions { "As the rules want them" } else { "Held together" };
-    let parts = [
-        (exact, &answer.exact),
-        ("With other values than the rules want", &answer.differing),
-        ("Several accounts match: blocked, not decided with the batch", &answer.ambiguous),
-    ];
-    for (title, events) in parts.iter().filter(|(_, events)| !events.is_empty()) {
-        let _ = writeln!(out, "{}", style.paint(Tint::Strong, &format!("{title} ({})", events.len())));
-        let mut grid = Grid::new(style, &["Event!", "User, account~", "Why"]);
-        for event in events.iter().take(style.rows_max) {
-            let operation = &event.operation;
-            let who = lines([operation.label.clone(), operation.user_name.clone()]);
-            grid.row([text(event.id.to_string()), who, lines(findings(&event.findings))]);
-        }
-        out.push_str(&grid.finish());
-        if events.len() > style.rows_max {
-            let _ = writeln!(out, "… and {} more (--json lists them)", events.len() - style.rows_max);
-        }
-        out.push('\n');
-    }
-    let _ = writeln!(
-        out,
-        "Decide all {} with `usher approvals approve --batch {} --comment WHY`.",
-        answer.exact.len() + answer.differing.len(),
-        answer.batch
-    );
-    out
-}
-
-/// What became of decisions.
-pub(crate) fn decided(style: &Style, decisions: &[DecisionAnswer]) -> String {
-    if decisions.is_empty() {
-        return "Nothing was there to decide.\n".to_owned();
-    }
-    let mut out = String::new();
-    for decision in decisions {
-        let (mark, said) = match &decision.refused {
-            None => (style.paint(Tint::Good, "✓"), "decided".to_owned()),
-            Some(reason) => (style.paint(Tint::Bad, "✗"), printable(reason)),
-        };
-        let _ = writeln!(out, "{mark} {} {}: {said}", decision.event, printable(&decision.label));
-    }
-    out
-}
 
 /// Events, newest first.
 pub(crate) fn history(style: &Style, events: &[Event], (next, newer): (Option<EventId>, Option<EventId>)) -> String {
@@ -168,7 +80,7 @@ pub(crate) fn event(style: &Style, answer: &EventAnswer) -> String {
         ("attempts", event.attempts.to_string()),
         ("payload", event.payload.short()),
     ];
-    facts.extend(operation.changes.iter().map(|change| ("change", super::plan::change(change))));
+    facts.extend(super::approvals::facts(style, event, &answer.asking));
     facts.extend(reasons(&event.findings).into_iter().map(|finding| ("finding", finding)));
     facts.extend(event.decisions.iter().map(|decision| ("decision", decision_line(style, decision))));
     facts.extend(reason(style, event).into_iter().map(|reason| ("reason", reason)));

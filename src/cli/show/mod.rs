@@ -1,6 +1,7 @@
 //! Rendering: answers as tables and sentences for people, as JSON for programs. Pure: the same answer and style give the same text.
 
 pub(crate) mod answer;
+pub(crate) mod approvals;
 pub(crate) mod apps;
 pub(crate) mod directory;
 pub(crate) mod entitlements;

@@ -1,13 +1,16 @@
 //! Approvals: what waits, and decisions about it. Four eyes is checked here; the store checks that what is approved is what was
 //! on screen.
 
+use std::collections::BTreeMap;
+
 use crate::access::actor::Actor;
-use crate::access::operator::FourEyes;
+use crate::clock::Span;
 use crate::digest::Digest;
-use crate::directory::change::Cause;
+use crate::engine::active::ActiveApp;
 use crate::engine::answer::{Answer, BatchAnswer, DecisionAnswer};
 use crate::engine::context::{Engine, EngineError};
-use crate::id::{AppName, BatchId, EventId, OperatorId};
+use crate::engine::waiting::{Choice, Chosen, Shown};
+use crate::id::{AppName, BatchId};
 use crate::provision::approval::{Decision, Ruling};
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::guard::finding::FindingKind;
@@ -15,16 +18,21 @@ use crate::provision::operation::Kind;
 use crate::store::act::Decide;
 use crate::store::query::EventQuery;
 
-/// Events that one decision takes at most; larger batches are decided in several acts.
-const DECIDED_MAX: usize = 100_000;
 /// Events of one act.
 const DECIDE_PAGE: usize = 500;
+/// Events that are shown before they are decided.
+const CHOSEN_SHOWN_MAX: usize = 200;
 /// Blocked adoptions that are shown beside a batch.
 const BLOCKED_SHOWN_MAX: usize = 200;
 
 impl Engine {
     pub(super) async fn approvals(&self, app: Option<AppName>, limit: usize) -> Result<Answer, EngineError> {
-        Ok(Answer::Approvals(self.pending(app, limit).await?))
+        let mut asker = self.asker().await?;
+        let mut waiting = Vec::new();
+        for event in self.pending(app, limit).await? {
+            waiting.push(asker.waiting(event).await?);
+        }
+        Ok(Answer::Approvals(waiting))
     }
 
     /// One held batch, adoptions sorted by what would become of the account's values.
@@ -42,9 +50,18 @@ impl Engine {
                 "nothing is pending in {batch}; `usher approvals list` shows what waits"
             )));
         }
-        let differs = |event: &Event| event.findings.iter().any(|each| each.kind == FindingKind::AdoptionDiffers);
-        let (differing, exact) = members.into_iter().partition(differs);
-        Ok(Answer::Batch(BatchAnswer { batch, exact, differing, ambiguous }))
+        members.sort_by_key(|event| event.id);
+        let shown = Shown::of(&members);
+        let mut asker = self.asker().await?;
+        let (mut exact, mut differing, mut blocked) = (Vec::new(), Vec::new(), Vec::new());
+        for event in members {
+            let differs = event.findings.iter().any(|each| each.kind == FindingKind::AdoptionDiffers);
+            if differs { &mut differing } else { &mut exact }.push(asker.waiting(event).await?);
+        }
+        for event in ambiguous {
+            blocked.push(asker.waiting(event).await?);
+        }
+        Ok(Answer::Batch(BatchAnswer { batch, shown, exact, differing, ambiguous: blocked }))
     }
 
     /// Blocked adoptions of an app that several accounts match and that nothing newer has taken the place of.
@@ -62,87 +79,32 @@ impl Engine {
         Ok(ambiguous)
     }
 
-    async fn pending(&self, app: Option<AppName>, limit: usize) -> Result<Vec<Event>, EngineError> {
-        let (mut events, mut before) = (Vec::new(), None);
-        loop {
-            let query = EventQuery {
-                app: app.clone(),
-                statuses: vec![StatusKind::Pending],
-                open: true,
-                before,
-                limit,
-                ..EventQuery::default()
-            };
-            let page = self.parts.store.events(query).await?;
-            events.extend(page.items);
-            before = page.next;
-            if before.is_none() || events.len() >= limit {
-                events.truncate(limit);
-                return Ok(events);
-            }
-        }
-    }
-
-    /// The pending events that a decision is about.
-    pub(super) async fn choose(
-        &self,
-        ids: Vec<EventId>,
-        batches: &[BatchId],
-        all: bool,
-        app: Option<AppName>,
-    ) -> Result<Vec<Event>, EngineError> {
-        let mut chosen = Vec::new();
-        for id in ids {
-            let none = || EngineError::Invalid(format!("there is no event {id}"));
-            chosen.push(self.parts.store.event(id).await?.ok_or_else(none)?);
-        }
-        if all || !batches.is_empty() {
-            for event in self.pending(app, DECIDED_MAX).await? {
-                let in_batch = event.batch.is_some_and(|batch| batches.contains(&batch));
-                // A whole held batch is named by its id; `all` does not reach into one.
-                if in_batch || (all && event.batch.is_none()) {
-                    chosen.push(event);
-                }
-            }
-        }
-        if chosen.is_empty() {
-            return Err(EngineError::Invalid(
-                "nothing is pending there outside held batches; `usher approvals list` shows what waits, --batch decides a \
-                 held batch as a whole"
-                    .to_owned(),
-            ));
-        }
-        Ok(chosen)
-    }
-
-    /// Decides about `events`, each for its payload as it stands.
+    /// Decides about what `choice` names, each event for its payload as it stands.
     pub(super) async fn decide(
         &self,
         actor: &Actor,
-        events: Vec<Event>,
-        approve: bool,
-        comment: String,
+        (choice, shown): (Choice, Option<Shown>),
+        (approve, comment): (bool, String),
     ) -> Result<Answer, EngineError> {
-        let four_eyes = self.identity().await?.four_eyes;
-        let now = self.parts.clock.now();
+        let events = self.choose(&choice, shown.as_ref()).await?;
+        let mut asker = self.asker().await?;
         let mut answers = Vec::new();
-        let (mut own, mut others) = (Vec::new(), Vec::new());
+        // One act takes events that are decided alike: whether it is one's own act, how many approvals are asked.
+        let mut alike: BTreeMap<(bool, usize), Vec<&Event>> = BTreeMap::new();
         for event in &events {
-            let is_own = self.is_own(actor, event).await?;
-            if let Some(refused) = refuse_own(is_own && approve, four_eyes, &comment) {
-                answers.push(DecisionAnswer {
-                    event: event.id,
-                    label: event.operation.label.clone(),
-                    refused: Some(refused),
-                });
-            } else if is_own {
-                own.push((event.id, event.payload));
-            } else {
-                others.push((event.id, event.payload));
-            }
+            let concern = asker.concern(event).await?;
+            let own = match concern.admits(actor, asker.four_eyes(), &comment) {
+                Err(refused) if approve => {
+                    answers.push(answered(event, Some(refused), (0, 0)));
+                    continue;
+                }
+                Err(_) => concern.is_own(actor.operator, actor.user),
+                Ok(own) => own,
+            };
+            alike.entry((own, asker.approvers(event))).or_default().push(event);
         }
-        for (events_of, own) in [(own, true), (others, false)] {
-            for page in events_of.chunks(DECIDE_PAGE) {
+        for ((own, approvers), events) in alike {
+            for page in events.chunks(DECIDE_PAGE) {
                 let decision = Decision {
                     ruling: if approve { Ruling::Approve } else { Ruling::Reject },
                     operator: actor.operator,
@@ -150,55 +112,61 @@ impl Engine {
                     claimed: actor.claimed,
                     own,
                     comment: comment.clone(),
-                    at: now,
+                    at: self.parts.clock.now(),
                     payload: Digest::default(),
                 };
-                for decided in self.parts.store.decide(Decide { events: page.to_vec(), decision }).await? {
-                    let label = events.iter().find(|event| event.id == decided.event);
-                    let label = label.map(|event| event.operation.label.clone()).unwrap_or_default();
-                    answers.push(DecisionAnswer { event: decided.event, label, refused: decided.refused });
-                }
+                let about = page.iter().map(|event| (event.id, event.payload)).collect();
+                let decided = self.parts.store.decide(Decide { events: about, decision, approvers }).await?;
+                answers.extend(
+                    page.iter()
+                        .zip(decided)
+                        .map(|(event, decided)| answered(event, decided.refused, (approvers, decided.missing))),
+                );
             }
         }
         self.lanes.kick_all();
         Ok(Answer::Decided(answers))
     }
 
-    /// Whether the operator's own act is the event's direct cause, or he is its subject.
-    async fn is_own(&self, actor: &Actor, event: &Event) -> Result<bool, EngineError> {
-        if actor.user == Some(event.user()) {
-            return Ok(true);
+    /// What `choice` names, decided about by nobody yet.
+    pub(super) async fn decide_dry(
+        &self,
+        (choice, shown): (Choice, Option<Shown>),
+        approve: bool,
+    ) -> Result<Answer, EngineError> {
+        let events = self.choose(&choice, shown.as_ref()).await?;
+        let shown = Shown::of(&events);
+        let mut asker = self.asker().await?;
+        let mut waiting = Vec::new();
+        for event in events.into_iter().take(CHOSEN_SHOWN_MAX) {
+            waiting.push(asker.waiting(event).await?);
         }
-        let requester: Option<OperatorId> = match &event.cause {
-            Cause::Operator(operator) => Some(*operator),
-            Cause::Import(id) => self
-                .parts
-                .store
-                .imports(1_000)
-                .await?
-                .into_iter()
-                .find(|import| import.id == *id)
-                .map(|import| import.operator),
-            Cause::Activation(number) => {
-                let revisions = self.parts.store.revisions().await?;
-                revisions.into_iter().find(|revision| revision.number == *number).map(|revision| revision.author)
+        Ok(Answer::Chosen(Chosen { shown, approve, events: waiting }))
+    }
+
+    /// Lets what nobody decided in time expire: it is asked again with the next plan, and escalates.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn expire_approvals(&self, app: &ActiveApp) -> Result<(), EngineError> {
+        let (store, now) = (&self.parts.store, self.parts.clock.now());
+        let before = now.minus(app.spec.app.approvals.expire_after);
+        let mut expired = 0;
+        loop {
+            let more = store.expire(&app.spec.name, before, now).await?;
+            expired += more;
+            if more == 0 {
+                break;
             }
-            Cause::Cycle | Cause::Due | Cause::Catalogue | Cause::Reconcile => None,
-        };
-        Ok(requester == Some(actor.operator))
+        }
+        if expired > 0 {
+            tracing::warn!(app = %app.spec.name, expired, "nobody decided in time: asked again, escalated");
+        }
+        store.lift_failed_mutes(&app.spec.name, now.minus(Span::from_days(1))).await?;
+        Ok(())
     }
 }
 
-/// Under `enforce` nobody approves his own act; under `record` it needs a comment and is marked.
-fn refuse_own(own: bool, four_eyes: FourEyes, comment: &str) -> Option<String> {
-    match four_eyes {
-        _ if !own => None,
-        FourEyes::Enforce => {
-            Some("four eyes: you caused this, or it is about you; somebody else must approve it".to_owned())
-        }
-        FourEyes::Record if comment.trim().is_empty() => {
-            Some("you caused this, or it is about you: approving it needs a --comment, and is marked".to_owned())
-        }
-        FourEyes::Record => None,
-    }
+fn answered(event: &Event, refused: Option<String>, (approvers, missing): (usize, usize)) -> DecisionAnswer {
+    DecisionAnswer { event: event.id, label: event.operation.label.clone(), refused, approvers, missing }
 }

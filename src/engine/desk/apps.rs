@@ -37,12 +37,19 @@ impl Engine {
             state: record.state,
             counts: self.parts.store.counts(&app.spec.name).await?,
             last_cycle: record.last_cycle,
+            escalated: self.asked_again(&app.spec.name).await?,
             reconciled: self.in_short(&app.spec.name).await?,
             findings: self.refusals(&app.spec.name, record.last_cycle.unwrap_or_default()).await?,
             waiting: self.waiting(&app.spec.name).await?,
             learned: learned_words(&record.learned),
             notes: app.spec.connector.notes.clone(),
         })
+    }
+
+    /// Pending events that were asked before, and nobody decided in time.
+    async fn asked_again(&self, app: &AppName) -> Result<u64, EngineError> {
+        let pending = self.all_pending(Some(app.clone())).await?;
+        Ok(pending.iter().filter(|event| event.escalated.is_some()).count() as u64)
     }
 
     pub(super) async fn app_test(&self, app: &AppName) -> Result<Answer, EngineError> {

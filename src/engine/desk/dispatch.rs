@@ -41,10 +41,13 @@ impl Engine {
             Command::Sync { app, plan, workspace } => self.sync(actor, app.as_ref(), plan, workspace, watcher).await,
             Command::Approvals { app, limit } => self.approvals(app, limit).await,
             Command::BatchShow { batch } => self.batch_show(batch).await,
-            Command::Decide { events, batches, all, app, approve, comment } => {
-                let chosen = self.choose(events, &batches, all, app).await?;
-                self.decide(actor, chosen, approve, comment).await
+            Command::Decide { choice, shown, approve, dry_run: true, .. } => {
+                self.decide_dry((choice, shown), approve).await
             }
+            Command::Decide { choice, shown, approve, comment, dry_run: false } => {
+                self.decide(actor, (choice, shown), (approve, comment)).await
+            }
+            Command::Leavers { app } => self.leavers(app).await,
             Command::Status { user, app, limit } => self.status(user.as_ref(), app, limit).await,
             Command::History { user, filter } => self.history(user.as_ref(), filter).await,
             Command::HistoryPage { user, filter, full } => self.history_page(user.as_ref(), filter, full).await,
@@ -60,6 +63,7 @@ impl Engine {
             Command::Rematch { user, app } => self.rematch(actor, &user, &app).await,
             Command::Disassociate { user, app } => self.disassociate(actor, &user, &app).await,
             Command::Operators => self.operators().await,
+            Command::FourEyes { four_eyes } => self.set_four_eyes(actor, four_eyes).await,
             Command::OperatorAdd { name, role, os_account, user } => {
                 self.operator_add(actor, name, role, os_account, user.as_ref()).await
             }

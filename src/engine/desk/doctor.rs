@@ -1,17 +1,12 @@
 //! The doctor: store, apps, credentials, draft against active, decisions that nobody can take, leavers still active.
 
-use crate::access::operator::{FourEyes, Role};
+use crate::access::operator::FourEyes;
 use crate::connector::revision::Bundle;
-use crate::directory::user::Standing;
 use crate::engine::answer::{Answer, Check, CheckLevel};
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::desk::revisions::changed_files;
-use crate::provision::account::Presence;
-use crate::store::query::AccountQuery;
 use crate::text::printable;
 
-/// Accounts read at once while looking for leavers.
-const PAGE: usize = 1_000;
 /// Leavers that are named.
 const NAMED_MAX: usize = 20;
 
@@ -28,6 +23,7 @@ impl Engine {
                 Err(why) => check(&subject, CheckLevel::Bad, why),
             });
         }
+        checks.push(self.check_pending().await?);
         checks.push(self.check_leavers().await?);
         Ok(Answer::Doctor(checks))
     }
@@ -50,22 +46,58 @@ impl Engine {
         })
     }
 
+    /// Whether whatever may have to be decided can be.
     async fn check_operators(&self) -> Result<Check, EngineError> {
         let operators = self.parts.store.operators().await?;
-        let deciders =
-            operators.iter().filter(|operator| !operator.disabled && operator.role >= Role::Approver).count();
+        let deciders = operators.iter().filter(|operator| operator.can_decide()).count();
         let four_eyes = self.identity().await?.four_eyes;
-        Ok(match (four_eyes, deciders) {
-            (_, 0) => check("approvers", CheckLevel::Bad, "nobody can decide; `usher operators add NAME --role approver`".to_owned()),
-            (FourEyes::Enforce, 1) => check(
-                "approvers",
-                CheckLevel::Bad,
-                "four eyes is enforced and only one operator can decide: what he causes can't be approved; add another one".to_owned(),
-            ),
-            (FourEyes::Record, number) => {
+        let active = self.active().await?;
+        let two = active.apps.values().find(|app| !app.spec.app.approvals.two.is_empty()).map(|app| &app.spec.name);
+        const ADD: &str = "`usher operators add NAME --role approver --os-account ACCOUNT`";
+        let bad = |found: String| check("approvers", CheckLevel::Bad, found);
+        Ok(match (four_eyes, deciders, two) {
+            (_, 0, _) => bad(format!("nobody can decide; {ADD}")),
+            (_, 1, Some(app)) => bad(format!(
+                "{app} asks for two approvers and only one operator can decide, who can't be two; add another one with {ADD}, or empty \
+                 approvals.two in apps/{app}.toml and `usher apply`"
+            )),
+            (FourEyes::Enforce, 1, None) => bad(format!(
+                "four eyes is enforced and only one operator can decide: what he causes can't be approved; add another one with {ADD}, \
+                 or record self-approvals instead: `usher operators four-eyes record`"
+            )),
+            (FourEyes::Record, number, _) => {
                 check("approvers", CheckLevel::Good, format!("{number} can decide; four eyes records self-approvals"))
             }
-            (FourEyes::Enforce, number) => check("approvers", CheckLevel::Good, format!("{number} can decide; four eyes is enforced")),
+            (FourEyes::Enforce, number, _) => {
+                check("approvers", CheckLevel::Good, format!("{number} can decide; four eyes is enforced"))
+            }
+        })
+    }
+
+    /// What waits for a decision that nobody can take.
+    async fn check_pending(&self) -> Result<Check, EngineError> {
+        let pending = self.all_pending(None).await?;
+        let mut asker = self.asker().await?;
+        let (mut stuck, mut sample) = (0_u64, None);
+        for event in &pending {
+            if let Some(why) = asker.stuck(event).await? {
+                stuck += 1;
+                sample.get_or_insert_with(|| {
+                    format!("{} ({} in {}): {why}", event.id, printable(&event.operation.label), event.app())
+                });
+            }
+        }
+        Ok(match sample {
+            Some(sample) => check(
+                "decisions",
+                CheckLevel::Bad,
+                format!("{stuck} wait for a decision that nobody can take, like {sample}"),
+            ),
+            None => {
+                let escalated = pending.iter().filter(|event| event.escalated.is_some()).count();
+                let level = if escalated > 0 { CheckLevel::Note } else { CheckLevel::Good };
+                check("decisions", level, format!("{} wait, {escalated} escalated; each can be decided", pending.len()))
+            }
         })
     }
 
@@ -91,36 +123,16 @@ impl Engine {
         })
     }
 
-    /// Leavers whose account is still active, whatever the reason: pending, rejected, unlinked, kept, undeliverable.
     async fn check_leavers(&self) -> Result<Check, EngineError> {
-        let (mut after, mut named, mut number) = (None, Vec::new(), 0_u64);
-        loop {
-            let query = AccountQuery {
-                presences: vec![Presence::Active, Presence::Kept, Presence::Unlinked],
-                after,
-                limit: PAGE,
-                ..AccountQuery::default()
-            };
-            let page = self.parts.store.accounts(query).await?;
-            for account in page.items {
-                let Some(user) = self.parts.store.user(account.user).await? else { continue };
-                if user.effective_standing() == Standing::Active {
-                    continue;
-                }
-                number += 1;
-                if named.len() < NAMED_MAX {
-                    named.push(format!("{} in {}", printable(&user.label()), account.app));
-                }
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
-        }
-        Ok(if number == 0 {
+        let leavers = self.leavers_still_active(None).await?;
+        let named =
+            leavers.iter().take(NAMED_MAX).map(|leaver| format!("{} in {}", printable(&leaver.label), leaver.app));
+        let named: Vec<String> = named.collect();
+        Ok(if leavers.is_empty() {
             check("leavers still active", CheckLevel::Good, "none".to_owned())
         } else {
-            check("leavers still active", CheckLevel::Bad, format!("{number}: {}", named.join(", ")))
+            let found = format!("{}: {}; `usher status --leavers` says why", leavers.len(), named.join(", "));
+            check("leavers still active", CheckLevel::Bad, found)
         })
     }
 }

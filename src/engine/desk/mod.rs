@@ -2,6 +2,8 @@
 
 pub mod approvals;
 pub mod apps;
+pub mod asking;
+pub mod choosing;
 pub mod dispatch;
 pub mod doctor;
 pub mod entitlements;
@@ -9,6 +11,7 @@ pub mod explain;
 pub mod explain_then;
 pub mod history;
 pub mod imports;
+pub mod leavers;
 pub mod operators;
 pub mod pairs;
 pub mod plans;

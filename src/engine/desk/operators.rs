@@ -1,7 +1,7 @@
 //! Operators: adding, listing, disabling.
 
 use crate::access::actor::Actor;
-use crate::access::operator::{Operator, Role};
+use crate::access::operator::{FourEyes, Operator, Role};
 use crate::engine::answer::Answer;
 use crate::engine::command::UserRef;
 use crate::engine::context::{Engine, EngineError};
@@ -21,6 +21,14 @@ impl Engine {
     pub(super) async fn operators(&self) -> Result<Answer, EngineError> {
         let four_eyes = self.identity().await?.four_eyes;
         Ok(Answer::Operators { operators: self.parts.store.operators().await?, four_eyes })
+    }
+
+    pub(super) async fn set_four_eyes(&self, actor: &Actor, four_eyes: FourEyes) -> Result<Answer, EngineError> {
+        self.parts.store.set_four_eyes(four_eyes, actor.operator, self.parts.clock.now()).await?;
+        Ok(Answer::Done(match four_eyes {
+            FourEyes::Record => "four eyes: record; who approves what he caused says why, and it is marked".to_owned(),
+            FourEyes::Enforce => "four eyes: enforce; nobody approves what he caused".to_owned(),
+        }))
     }
 
     pub(super) async fn operator_add(

@@ -140,6 +140,7 @@ impl Engine {
         let mut trouble = self.tried(&app).await?;
         let mut summary = None;
         if trouble.is_none() {
+            self.expire_approvals(&app).await?;
             let planned = self.cycle_and_push(&app, exact, watcher).await;
             match planned {
                 Ok((done, unseen)) => {

@@ -145,6 +145,7 @@ impl Engine {
         let event: Event = self.parts.store.event(id).await?.ok_or_else(none)?;
         let entries = self.parts.store.entries(id).await?;
         let story = sentence::story(&event, &entries);
-        Ok(Answer::Event(Box::new(EventAnswer { event, entries, story })))
+        let asking = self.asker().await?.asking(&event).await?;
+        Ok(Answer::Event(Box::new(EventAnswer { event, entries, story, asking })))
     }
 }

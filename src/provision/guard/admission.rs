@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::connector::app::AppSpec;
 use crate::directory::change::Cause;
+use crate::provision::approval::Demand;
 use crate::provision::guard::finding::{Class, Finding, FindingKind, Severity};
 use crate::provision::guard::policy::Radius;
 use crate::provision::operation::Kind;
@@ -43,10 +44,12 @@ pub fn verdict(findings: &[Finding]) -> Verdict {
     }
 }
 
-/// Gives findings the severities of the app's policy.
+/// Gives findings the severities of the app's policy. What two must approve waits.
 pub fn apply_policy(app: &AppSpec, findings: &mut [Finding]) {
     for finding in findings {
-        finding.severity = app.app.guard.severity(finding.kind);
+        let waits = app.app.approvals.two.contains(&Demand::Finding(finding.kind));
+        let least = if waits { Severity::Hold } else { Severity::Clear };
+        finding.severity = app.app.guard.severity(finding.kind).max(least);
     }
 }
 

@@ -277,16 +277,7 @@ fn delete_adopted(deed: Deed<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn approval_required(deed: Deed<'_>, findings: &mut Vec<Finding>) {
-    let approvals = &deed.app.app.approvals;
-    let asked = match deed.operation.kind {
-        Kind::Link => false,
-        Kind::Create => approvals.create,
-        Kind::Update => approvals.update,
-        Kind::Rename => approvals.rename,
-        Kind::Deactivate => approvals.deactivate,
-        Kind::Reactivate => approvals.reactivate,
-        Kind::Delete => approvals.delete,
-    };
+    let asked = deed.app.app.approvals.asks(deed.operation.kind);
     if asked {
         findings.push(Finding::new(FindingKind::ApprovalRequired, deed.operation.kind.word()));
     }

@@ -6,7 +6,6 @@ use crate::connector::capability::AppState;
 use crate::connector::groups::GroupMode;
 use crate::digest::Digest;
 use crate::provision::account::{Account, Presence};
-use crate::provision::approval::Ruling;
 use crate::provision::edge::EdgeChange;
 use crate::provision::entitlement::GROUP;
 use crate::provision::event::{Event, StatusKind};
@@ -207,25 +206,21 @@ fn admitted(event: &Event, account: &Account, app: &AppSpec, today: Today<'_>) -
     if payload != event.payload {
         return stale("the payload, the connector or the base URL changed since it was planned".to_owned());
     }
-    let approved = event
-        .decisions
-        .last()
-        .is_some_and(|decision| decision.ruling == Ruling::Approve && decision.payload == payload);
-    guarded(event, account, app, (approved, today.protection)).map_err(Void::Stale)
+    guarded(event, account, app, today.protection).map_err(Void::Stale)
 }
 
 /// What the guards said when it was filed and what they say today: the stricter one counts. An approval lifts what the approver saw,
 /// and nothing else.
-fn guarded(
-    event: &Event,
-    account: &Account,
-    app: &AppSpec,
-    (approved, protection): (bool, &[Finding]),
-) -> Result<(), String> {
+fn guarded(event: &Event, account: &Account, app: &AppSpec, protection: &[Finding]) -> Result<(), String> {
     let rated = |finding: &Finding| finding.severity.max(app.app.guard.severity(finding.kind));
-    let held = |finding: &&Finding| rated(finding) == Severity::Hold;
-    if (event.batch.is_some() || event.findings.iter().any(|finding| held(&finding))) && !approved {
-        return Err("it needs an approval for this payload".to_owned());
+    let held = usize::from(event.findings.iter().any(|finding| rated(finding) == Severity::Hold));
+    // Asked of the policy as it is now: what two must approve today is not sent with one approval of yesterday.
+    let (needed, approved) = (event.approvers(&app.app.approvals).max(held), event.approvals().len());
+    if approved < needed {
+        return Err(match approved {
+            0 => "it needs an approval for this payload".to_owned(),
+            _ => format!("{needed} different operators must approve it, {approved} did"),
+        });
     }
     if let Some(finding) = event.findings.iter().find(|finding| rated(finding) == Severity::Refuse) {
         return Err(format!("a guard refuses it: {}", finding.kind.title()));

@@ -1,6 +1,7 @@
 //! What a guard says about an operation or a plan.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -272,6 +273,14 @@ impl FindingKind {
             | Self::AdoptionDiffers
             | Self::EntitlementGone => "nothing",
         }
+    }
+}
+
+impl FromStr for FindingKind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        serde_json::from_value(serde_json::Value::from(word)).map_err(|_| format!("`{word}` is no finding"))
     }
 }
 

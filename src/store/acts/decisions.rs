@@ -20,28 +20,29 @@ pub(crate) fn decide(tx: &mut Group<'_>, decide: &Decide) -> StoreResult<Vec<Dec
         .events
         .iter()
         .map(|(event, payload)| {
-            let refused = one(tx, *event, *payload, &decide.decision, &running)?;
-            Ok(Decided { event: *event, refused })
+            let ruled = one(tx, *event, *payload, decide, &running)?;
+            let (refused, missing) = ruled.map_or_else(|why| (Some(why), 0), |missing| (None, missing));
+            Ok(Decided { event: *event, refused, missing })
         })
         .collect()
 }
 
-/// Carries one decision out; otherwise says why not.
+/// Carries one decision out and says how many approvals are missing yet; otherwise says why not.
 fn one(
     tx: &mut Group<'_>,
     id: EventId,
     payload: Digest,
-    decision: &Decision,
+    decide: &Decide,
     running: &Running,
-) -> StoreResult<Option<String>> {
+) -> StoreResult<Result<usize, String>> {
     let Some(mut life) = life::load_shown(tx, id, running)? else {
-        return Ok(Some("there is no such event".to_owned()));
+        return Ok(Err("there is no such event".to_owned()));
     };
     let status = life.event.status.kind();
     if life.event.payload != payload {
-        return Ok(Some("what it would do changed since it was shown".to_owned()));
+        return Ok(Err("what it would do changed since it was shown".to_owned()));
     }
-    let may = match decision.ruling {
+    let may = match decide.decision.ruling {
         Ruling::Approve => status == StatusKind::Pending,
         Ruling::Reject => matches!(status, StatusKind::Pending | StatusKind::Queued),
     };
@@ -50,28 +51,51 @@ fn one(
     if life.event.progress.account_done
         && let Some(status) = Flying::read(tx, &app)?.status(tx, &app, (user, id))?
     {
-        return Ok(Some(already(&life, status)));
+        return Ok(Err(already(&life, status)));
     }
     if !may {
-        return Ok(Some(already(&life, status)));
+        return Ok(Err(already(&life, status)));
     }
-    let decision = Decision { payload, ..decision.clone() };
-    let at = decision.at;
-    life.event.decisions.push(decision.clone());
-    life.enter(tx, at, Fact::Decided(decision.clone()));
+    let decision = Decision { payload, ..decide.decision.clone() };
     match decision.ruling {
-        Ruling::Approve => {
-            admission::release(tx, &mut life)?;
-            let detail = format!("approved by {}", decision.name);
-            life.step(tx, Status::Queued { due: at, last: None }, at, Why::words(&detail))?;
-        }
-        Ruling::Reject => {
-            let detail = format!("rejected by {}", decision.name);
-            life.step(tx, Status::Rejected, at, Why::words(&detail))?;
-            reject(tx, &life, at)?;
-        }
+        Ruling::Approve => approve(tx, &mut life, decision, decide.approvers),
+        Ruling::Reject => reject(tx, &mut life, decision).map(|()| Ok(0)),
     }
-    Ok(None)
+}
+
+/// One approval more; the last one that is needed releases the event.
+fn approve(
+    tx: &mut Group<'_>,
+    life: &mut Life,
+    decision: Decision,
+    approvers: usize,
+) -> StoreResult<Result<usize, String>> {
+    let (at, name) = (decision.at, decision.name.clone());
+    let known = life.event.approvals().iter().any(|approval| approval.operator == decision.operator);
+    if known && life.event.approvals().len() < approvers {
+        return Ok(Err(format!("{name} approved it already; another operator must approve it too")));
+    }
+    life.event.decisions.push(decision.clone());
+    life.enter(tx, at, Fact::Decided(decision));
+    let missing = approvers.saturating_sub(life.event.approvals().len());
+    if missing > 0 {
+        life.save(tx)?;
+        return Ok(Ok(missing));
+    }
+    admission::release(tx, life)?;
+    let names: Vec<&str> = life.event.approvals().iter().map(|approval| approval.name.as_str()).collect();
+    let detail = format!("approved by {}", names.join(" and "));
+    life.step(tx, Status::Queued { due: at, last: None }, at, Why::words(&detail))?;
+    Ok(Ok(0))
+}
+
+/// The payload is not asked again until it changes.
+fn reject(tx: &mut Group<'_>, life: &mut Life, decision: Decision) -> StoreResult<()> {
+    let (at, detail) = (decision.at, format!("rejected by {}", decision.name));
+    life.event.decisions.push(decision.clone());
+    life.enter(tx, at, Fact::Decided(decision));
+    life.step(tx, Status::Rejected, at, Why::words(&detail))?;
+    mute(tx, life, at)
 }
 
 fn already(life: &Life, status: StatusKind) -> String {
@@ -82,15 +106,14 @@ fn already(life: &Life, status: StatusKind) -> String {
     }
 }
 
-/// The payload is not asked again until it changes.
-fn reject(tx: &mut Group<'_>, life: &Life, at: Timestamp) -> StoreResult<()> {
+fn mute(tx: &mut Group<'_>, life: &Life, at: Timestamp) -> StoreResult<()> {
     let operation = &life.event.operation;
     let mut draft = Draft::load(tx, &operation.app, operation.user)?;
     draft.close();
     draft.account.basis = None;
     draft.account.mute = Some(Mute {
         payload: operation.mute_digest(),
-        app: life.app_digest,
+        app: life.event.app_digest,
         event: life.event.id,
         why: MuteReason::Rejected,
         at,

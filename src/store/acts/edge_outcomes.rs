@@ -159,7 +159,7 @@ fn fail(tx: &mut Group<'_>, life: &mut Life, at: Timestamp) -> StoreResult<()> {
     let failure = Failure { class: FailureClass::Refused, status: None, detail: detail.clone(), retry_after: None };
     let why = Why { class: Some(FailureClass::Refused), detail: &detail };
     life.step(tx, Status::Failed { failure }, at, why)?;
-    let (event, app) = (life.event.id, life.app_digest);
+    let (event, app) = (life.event.id, life.event.app_digest);
     let operation = life.event.operation.clone();
     let refused: Vec<EdgeChange> = life.event.progress.refused.iter().map(|refusal| refusal.change.clone()).collect();
     close(tx, life, |account| {

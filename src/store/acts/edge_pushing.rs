@@ -82,8 +82,8 @@ fn claimed(
         let edge = edges::find(rows, app, user, (&claimed.key, &claimed.name))?;
         claimed.edges.push(ClaimedEdge {
             account: ledger::load(rows, app, user)?,
+            app_digest: life.event.app_digest,
             event: life.event,
-            app_digest: life.app_digest,
             change: queued.change,
             attempts: queued.attempts,
             unknown: edge.is_some_and(|edge| edge.state == EdgeState::Unknown),
@@ -126,6 +126,7 @@ pub(crate) fn begin(
         let queued = layout::queued_edge(app, (&change.key(), &change.name), change.add, user);
         let still = life.event.status.kind() == StatusKind::Queued
             && life.event.progress.account_done
+            && (!life.event.is_held() || !life.event.approvals().is_empty())
             && account.open_event == Some(*id)
             && account.generation == life.event.generation
             && kv::read::<QueuedEdge>(tx, &queued)?.is_some_and(|queued| queued.event == *id)

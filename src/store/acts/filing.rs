@@ -146,10 +146,12 @@ impl Filing<'_> {
             waiting_since: self.as_of,
             changed_at: self.as_of,
             basis: planned.basis,
+            app_digest: self.summary.app_digest,
+            escalated: None,
         }
     }
 
-    /// Attempts and due time of a superseded event of the same kind; the age of an expired one, and of a leaver.
+    /// Attempts and due time of a superseded event of the same kind; the age of a leaver, and of an expired one, which escalates.
     fn carry_over(
         &self,
         tx: &Group<'_>,
@@ -178,6 +180,7 @@ impl Filing<'_> {
             && old.event.operation.kind == event.operation.kind
         {
             event.waiting_since = old.event.waiting_since;
+            event.escalated = old.event.escalated.or(Some(old.event.changed_at));
         }
         Ok(())
     }
@@ -218,7 +221,6 @@ impl Filing<'_> {
         tx.count_event(self.app, None, status)?;
         let filed = FiledEvent {
             event,
-            app_digest: self.summary.app_digest,
             counted,
             previous,
             source: user.source,

@@ -1,14 +1,16 @@
 //! The installation's identity, and its operators.
 
-use crate::access::operator::Operator;
+use crate::access::operator::{FourEyes, Operator};
 use crate::clock::Timestamp;
+use crate::directory::change::Cause;
 use crate::id::{AppName, OperatorId};
 use crate::provision::entry::Fact;
 use crate::store::act::{Identity, StoreError, StoreResult};
+use crate::store::acts::{imports, revisions};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Rows};
 use crate::store::layout;
-use crate::store::record::decode;
+use crate::store::record::{Actors, decode};
 
 pub(crate) fn found(tx: &mut Group<'_>, identity: &Identity) -> StoreResult<()> {
     match kv::read::<Identity>(tx, &layout::meta("identity"))? {
@@ -33,6 +35,41 @@ pub(crate) fn found(tx: &mut Group<'_>, identity: &Identity) -> StoreResult<()> 
 
 pub(crate) fn identity(rows: &dyn Rows) -> StoreResult<Option<Identity>> {
     kv::read(rows, &layout::meta("identity"))
+}
+
+pub(crate) fn set_four_eyes(tx: &mut Group<'_>, four_eyes: FourEyes, by: OperatorId, at: Timestamp) -> StoreResult<()> {
+    let known = identity(tx)?.ok_or_else(|| StoreError::NotFound("the identity".to_owned()))?;
+    if known.four_eyes == four_eyes {
+        return Ok(());
+    }
+    let what = format!("four eyes: {four_eyes} instead of {}", known.four_eyes);
+    tx.enter(at, About::default(), Fact::Operator { what, operator: by });
+    tx.put(layout::meta("identity"), &Identity { four_eyes, ..known })
+}
+
+/// Remembers whose act put a generation or a revision in force.
+pub(crate) fn note_actor(tx: &mut Group<'_>, key: layout::Key, by: OperatorId) -> StoreResult<()> {
+    let Actors(mut actors) = kv::read(tx, &key)?.unwrap_or_default();
+    if actors.contains(&by) {
+        return Ok(());
+    }
+    actors.push(by);
+    tx.put(key, &Actors(actors))
+}
+
+pub(crate) fn requesters(rows: &dyn Rows, cause: &Cause) -> StoreResult<Vec<OperatorId>> {
+    let (first, key) = match cause {
+        Cause::Operator(operator) => return Ok(vec![*operator]),
+        Cause::Import(id) => (imports::find(rows, *id)?.map(|import| import.operator), layout::import_actors(*id)),
+        Cause::Activation(number) => {
+            (Some(revisions::revision(rows, *number)?.author), layout::revision_actors(*number))
+        }
+        Cause::Cycle | Cause::Due | Cause::Catalogue | Cause::Reconcile => return Ok(Vec::new()),
+    };
+    let Actors(others) = kv::read(rows, &key)?.unwrap_or_default();
+    let mut requesters: Vec<OperatorId> = first.into_iter().collect();
+    requesters.extend(others.into_iter().filter(|other| Some(*other) != first));
+    Ok(requesters)
 }
 
 pub(crate) fn put_operator(tx: &mut Group<'_>, operator: &Operator, by: OperatorId, at: Timestamp) -> StoreResult<()> {

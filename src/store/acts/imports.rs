@@ -8,7 +8,7 @@ use crate::directory::user::User;
 use crate::id::{AppName, ImportId, OperatorId, UserId};
 use crate::provision::entry::Fact;
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::acts::{directory, marks};
+use crate::store::acts::{directory, identity, marks};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
@@ -102,6 +102,7 @@ pub(crate) fn commit(tx: &mut Group<'_>, id: ImportId, by: OperatorId, at: Times
         ImportState::Parked { .. } => {
             import.state = ImportState::Committed { applied: 0 };
             told(tx, &import, "committed", by, at);
+            identity::note_actor(tx, layout::import_actors(id), by)?;
             save(tx, &import)
         }
         _ => Err(refuse(&import, "committed")),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Timestamp;
-use crate::digest::Digest;
 use crate::id::{AppName, EventId, SourceName};
 use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Status, StatusKind};
@@ -22,8 +21,6 @@ pub(crate) struct Life {
     pub(crate) event: Event,
     /// When it is due by the index.
     pub(crate) indexed_due: Option<Timestamp>,
-    /// The app's digest when it was filed.
-    pub(crate) app_digest: Digest,
     /// The hour in which it was filed, while it counts against the blast radius.
     pub(crate) counted: Option<u64>,
     /// The pair's event before.
@@ -46,7 +43,6 @@ impl Life {
         let mut life = Self {
             indexed_due: None,
             event: filed.event,
-            app_digest: filed.app_digest,
             counted: filed.counted,
             previous: filed.previous,
             source: filed.source,

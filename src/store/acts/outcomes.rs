@@ -152,7 +152,7 @@ fn failed(
     life.step(tx, Status::Failed { failure }, at, because(&why))?;
     let mute = Mute {
         payload: life.event.operation.mute_digest(),
-        app: life.app_digest,
+        app: life.event.app_digest,
         event: life.event.id,
         why: MuteReason::Failed,
         at,

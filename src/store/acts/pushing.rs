@@ -48,7 +48,7 @@ pub(crate) fn claim(
     for event in due {
         if let Some(life) = life::load(rows, event)? {
             let account = ledger::load(rows, app, life.event.operation.user)?;
-            claimed.push(Claimed { event: life.event, account, app_digest: life.app_digest });
+            claimed.push(Claimed { app_digest: life.event.app_digest, event: life.event, account });
         }
     }
     Ok(claimed)
@@ -79,6 +79,10 @@ pub(crate) fn begin(tx: &mut Group<'_>, events: &[EventId], at: Timestamp) -> St
         let Some(life) = life::load(tx, *id)?.filter(|_| !again) else { continue };
         let event = &life.event;
         if event.status.kind() != StatusKind::Queued || event.progress.account_done {
+            continue;
+        }
+        // The approval is used here, in the act that writes the intent: without one nothing that was held begins.
+        if event.is_held() && event.approvals().is_empty() {
             continue;
         }
         let operation = &event.operation;

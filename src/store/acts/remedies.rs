@@ -160,8 +160,7 @@ pub(crate) fn expire(tx: &mut Group<'_>, app: &AppName, filed_before: Timestamp,
     let mut expired = 0;
     for id in late {
         let Some(mut life) = life::load(tx, id)? else { continue };
-        let kind = life.event.operation.kind;
-        if kind.is_leaving() || kind == Kind::Link || life.event.filed_at >= filed_before {
+        if !life.event.may_expire() || life.event.filed_at >= filed_before {
             continue;
         }
         life.step(tx, Status::Expired, at, Why::words("nobody decided in time"))?;

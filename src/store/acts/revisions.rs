@@ -9,6 +9,7 @@ use crate::directory::change::Cause;
 use crate::id::{AppName, OperatorId, RevisionNumber};
 use crate::provision::entry::Fact;
 use crate::store::act::{StoreError, StoreResult};
+use crate::store::acts::identity;
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
@@ -40,7 +41,7 @@ pub(crate) fn put(
     Ok(revision)
 }
 
-fn revision(rows: &dyn Rows, number: RevisionNumber) -> StoreResult<Revision> {
+pub(crate) fn revision(rows: &dyn Rows, number: RevisionNumber) -> StoreResult<Revision> {
     kv::read(rows, &layout::revision(number))?.ok_or_else(|| StoreError::NotFound(number.to_string()))
 }
 
@@ -60,6 +61,7 @@ pub(crate) fn activate(
     }
     tx.put(layout::meta("active"), &number.0)?;
     tx.put(layout::activation(at, number), &Activation { by })?;
+    identity::note_actor(tx, layout::revision_actors(number), by)?;
     for app in apps {
         open_sweep(tx, app, Cause::Activation(number))?;
     }

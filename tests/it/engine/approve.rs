@@ -3,6 +3,7 @@
 use usher::access::FourEyes;
 use usher::engine::Answer;
 use usher::engine::Command;
+use usher::engine::waiting::Choice;
 use usher::provision::event::StatusKind;
 
 use super::house::{House, Plan, people};
@@ -22,12 +23,11 @@ async fn creates_wait_when_the_app_asks_and_a_rejection_is_not_asked_again() {
     assert_eq!(house.pending().await.len(), 3, "the same payload keeps its event");
     let first = house.pending().await[0].id;
     let reject = Command::Decide {
-        events: vec![first],
-        batches: Vec::new(),
-        all: false,
-        app: None,
+        choice: Choice::of(vec![first]),
+        shown: None,
         approve: false,
         comment: "not this one".into(),
+        dry_run: false,
     };
     house.ask(reject).await.unwrap();
     house.decide_all(true).await;
@@ -50,12 +50,11 @@ async fn a_changed_payload_supersedes_what_was_asked() {
     assert_eq!(new.len(), 1);
     assert_ne!(new[0].id, old.id);
     let late = Command::Decide {
-        events: vec![old.id],
-        batches: Vec::new(),
-        all: false,
-        app: None,
+        choice: Choice::of(vec![old.id]),
+        shown: None,
         approve: true,
         comment: "too late".into(),
+        dry_run: false,
     };
     match house.ask(late).await.unwrap() {
         Answer::Decided(answers) => assert!(answers[0].refused.is_some()),
@@ -73,12 +72,11 @@ async fn four_eyes_enforced_refuses_the_one_who_uploaded() {
     house.ask(Command::Sync { app: None, plan: None, workspace: None }).await.unwrap();
     let event = house.pending().await[0].clone();
     let approve = Command::Decide {
-        events: vec![event.id],
-        batches: Vec::new(),
-        all: false,
-        app: None,
+        choice: Choice::of(vec![event.id]),
+        shown: None,
         approve: true,
         comment: "mine".into(),
+        dry_run: false,
     };
     match house.ask(approve).await.unwrap() {
         Answer::Decided(answers) => {
@@ -102,12 +100,11 @@ async fn a_sweep_that_comes_by_first_does_not_hide_who_caused_what_is_approved()
     let event = house.pending().await[0].clone();
     assert!(matches!(event.cause, usher::directory::Cause::Import(_)), "{:?}", event.cause);
     let silent = Command::Decide {
-        events: vec![event.id],
-        batches: Vec::new(),
-        all: false,
-        app: None,
+        choice: Choice::of(vec![event.id]),
+        shown: None,
         approve: true,
         comment: String::new(),
+        dry_run: false,
     };
     match house.ask(silent).await.unwrap() {
         Answer::Decided(answers) => {

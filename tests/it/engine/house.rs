@@ -8,9 +8,10 @@ use usher::access::{Actor, FourEyes, Operator, Role};
 use usher::clock::{Clock, ManualClock, Span, Timestamp};
 use usher::connector::{AppSpec, Bundle, Connector};
 use usher::directory::source::{Missing, Source, SourceTarget};
-use usher::engine::answer::{PlanFile, SyncAnswer};
+use usher::engine::answer::{DecisionAnswer, PlanFile, SyncAnswer};
 use usher::engine::command::{Edit, UserRef};
 use usher::engine::context::Unwatched;
+use usher::engine::waiting::Choice;
 use usher::engine::{Answer, Command, Connect, Engine, EngineError, Parts};
 use usher::entropy::SeededEntropy;
 use usher::id::{AppName, InstanceId, OperatorId, SourceName};
@@ -213,17 +214,32 @@ impl House {
 
     pub(crate) async fn pending(&self) -> Vec<Event> {
         match self.ask(Command::Approvals { app: None, limit: 1_000 }).await.unwrap() {
-            Answer::Approvals(events) => events,
+            Answer::Approvals(waiting) => waiting.into_iter().map(|waiting| waiting.event).collect(),
             other => panic!("expected approvals, got {other:?}"),
         }
     }
 
     pub(crate) async fn decide_all(&self, approve: bool) {
         let events: Vec<_> = self.pending().await.iter().map(|event| event.id).collect();
-        let (batches, app) = (Vec::new(), None);
-        let command = Command::Decide { events, batches, all: false, app, approve, comment: "looked at".into() };
-        match self.ask(command).await.unwrap() {
-            Answer::Decided(answers) => assert!(answers.iter().all(|answer| answer.refused.is_none()), "{answers:?}"),
+        let answers = self.decide(Choice::of(events), approve).await;
+        assert!(answers.iter().all(|answer| answer.refused.is_none()), "{answers:?}");
+    }
+
+    /// Decides as the first admin, with a comment.
+    pub(super) async fn decide(&self, choice: Choice, approve: bool) -> Vec<DecisionAnswer> {
+        self.decide_as(&self.actor, choice, approve, "looked at").await.unwrap()
+    }
+
+    pub(super) async fn decide_as(
+        &self,
+        actor: &Actor,
+        choice: Choice,
+        approve: bool,
+        comment: &str,
+    ) -> Result<Vec<DecisionAnswer>, EngineError> {
+        let command = Command::Decide { choice, shown: None, approve, comment: comment.into(), dry_run: false };
+        match self.engine.answer(actor, command, &Unwatched).await? {
+            Answer::Decided(answers) => Ok(answers),
             other => panic!("expected decisions, got {other:?}"),
         }
     }

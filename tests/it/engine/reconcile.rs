@@ -3,6 +3,7 @@
 use usher::clock::Span;
 use usher::directory::user::Standing;
 use usher::engine::command::Edit;
+use usher::engine::waiting::Choice;
 use usher::engine::{Answer, Command};
 use usher::id::AppName;
 use usher::provision::drift::{DriftKind, DriftLine, Fate, ReconcileReport};
@@ -334,9 +335,8 @@ async fn the_first_reconcile_of_a_populated_app_proposes_adoptions_in_one_batch(
         other => panic!("{other:?}"),
     };
     assert_eq!((shown.exact.len(), shown.differing.len(), shown.ambiguous.len()), (3, 1, 0));
-    let (events, app, comment) = (Vec::new(), None, "ours since long".to_owned());
-    let approve = Command::Decide { events, batches: vec![batch], all: false, app, approve: true, comment };
-    house.ask(approve).await.unwrap();
+    let choice = Choice { batches: vec![batch], ..Choice::default() };
+    house.decide(choice, true).await;
     house.settle().await;
     let linked = house.engine.store().counts(&name()).await.unwrap();
     assert_eq!(linked.accounts[&usher::provision::Presence::Active], 5, "four adopted, one created");

@@ -511,6 +511,8 @@ fn event(kind: Kind, spec: &AppSpec) -> (Event, Account) {
     };
     let event = Event {
         progress: usher::provision::event::Progress::default(),
+        app_digest: usher::digest::Digest::default(),
+        escalated: None,
         id: EventId(7),
         operation: operation.into(),
         payload: Digest::default(),

@@ -26,7 +26,7 @@ contract! {
 }
 
 fn about(ruling: Ruling, event: &Event, seconds: u64) -> Decide {
-    Decide { events: vec![(event.id, event.payload)], decision: decision(ruling, seconds) }
+    Decide { events: vec![(event.id, event.payload)], decision: decision(ruling, seconds), approvers: 1 }
 }
 
 pub(super) fn reject(event: &Event, seconds: u64) -> Decide {
