@@ -19,7 +19,7 @@ use crate::id::{AppName, Name};
 use crate::provision::approval::Demand;
 use crate::provision::guard::finding::Finding;
 use crate::provision::guard::policy::GuardPolicy;
-use crate::provision::operation::Kind;
+use crate::provision::operation::{Kind, Operation};
 use crate::text::{self, FileError};
 
 /// An app file. Its name is the file's name.
@@ -216,23 +216,25 @@ pub struct Approvals {
 }
 
 impl Approvals {
-    /// Whether every operation of this kind waits for an approver.
-    pub fn asks(&self, kind: Kind) -> bool {
-        let asked = match kind {
-            Kind::Link => false,
-            Kind::Create => self.create,
-            Kind::Update => self.update,
-            Kind::Rename => self.rename,
-            Kind::Deactivate => self.deactivate,
-            Kind::Reactivate => self.reactivate,
-            Kind::Delete => self.delete,
-        };
-        asked || self.two.contains(&Demand::Kind(kind))
+    /// Whether an operation waits for an approver because of what kind it is.
+    pub fn asks(&self, operation: &Operation) -> bool {
+        operation.kinds().into_iter().any(|kind| {
+            let asked = match kind {
+                Kind::Link => false,
+                Kind::Create => self.create,
+                Kind::Update => self.update,
+                Kind::Rename => self.rename,
+                Kind::Deactivate => self.deactivate,
+                Kind::Reactivate => self.reactivate,
+                Kind::Delete => self.delete,
+            };
+            asked || self.two.contains(&Demand::Kind(kind))
+        })
     }
 
-    /// Whether two different operators must approve an operation of `kind` with `findings`.
-    pub fn asks_two(&self, kind: Kind, findings: &[Finding]) -> bool {
-        self.two.iter().any(|demand| demand.concerns(kind, findings))
+    /// Whether two different operators must approve an operation with `findings`.
+    pub fn asks_two(&self, operation: &Operation, findings: &[Finding]) -> bool {
+        self.two.iter().any(|demand| demand.concerns(operation, findings))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::id::OperatorId;
 use crate::provision::guard::finding::{Finding, FindingKind};
-use crate::provision::operation::Kind;
+use crate::provision::operation::{Kind, Operation};
 
 /// What was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,11 +56,11 @@ pub enum Demand {
 }
 
 impl Demand {
-    /// Whether an operation of `kind` with `findings` is meant.
-    pub fn concerns(self, kind: Kind, findings: &[Finding]) -> bool {
+    /// Whether an operation with `findings` is meant.
+    pub fn concerns(self, operation: &Operation, findings: &[Finding]) -> bool {
         let found = |wanted| findings.iter().any(|finding| finding.kind == wanted);
         match self {
-            Self::Kind(wanted) => kind == wanted,
+            Self::Kind(wanted) => operation.kinds().contains(&wanted),
             Self::Finding(wanted) => found(wanted),
             Self::Batch => found(FindingKind::BlastRadius),
         }

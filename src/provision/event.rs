@@ -283,7 +283,7 @@ impl Event {
 
     /// How many different operators must approve it under an app's `policy`.
     pub fn approvers(&self, policy: &Approvals) -> usize {
-        if policy.asks_two(self.operation.kind, &self.findings) { 2 } else { usize::from(self.is_held()) }
+        if policy.asks_two(&self.operation, &self.findings) { 2 } else { usize::from(self.is_held()) }
     }
 
     /// Approvals of this payload, each by another operator; none if the last word was a rejection.

@@ -143,6 +143,19 @@ impl Operation {
         hasher.finish()
     }
 
+    /// The kinds that it amounts to: a reactivation that brings values or memberships is an update too, and one that brings another
+    /// userName a rename.
+    pub fn kinds(&self) -> Vec<Kind> {
+        let mut kinds = vec![self.kind];
+        if self.kind == Kind::Reactivate {
+            let renames = self.changes.iter().any(|change| change.path == "userName");
+            let updates = !self.edges.is_empty() || self.changes.iter().any(|change| change.path != "userName");
+            kinds.extend(renames.then_some(Kind::Rename));
+            kinds.extend(updates.then_some(Kind::Update));
+        }
+        kinds
+    }
+
     /// The payload a mute is for: what would be sent, without the generation (which rises with every event) and the findings.
     pub fn mute_digest(&self) -> Digest {
         let mut hasher = Hasher::new();

@@ -409,3 +409,28 @@ fn a_user_who_is_protected_since_is_not_touched() {
         assert!(gate.under(clear).is_ok());
     }
 }
+
+#[test]
+fn what_two_must_approve_is_not_sent_with_one_approval() {
+    let mut gate = Gate::adoption();
+    gate.world.spec.app.approvals.two.insert("third_party_account".parse().unwrap());
+    gate.is_stale("2 different operators must approve it, 1 did");
+    gate.event.decisions.push(decision(Ruling::Approve, gate.event.payload));
+    gate.is_stale("1 did");
+    let second =
+        Decision { operator: OperatorId(uuid::Uuid::from_u128(2)), ..decision(Ruling::Approve, gate.event.payload) };
+    gate.event.decisions.push(Decision { payload: Digest::of("something else"), ..second.clone() });
+    gate.is_stale("1 did");
+    gate.event.decisions.push(second);
+    assert_eq!(gate.ask().unwrap(), Kind::Link);
+    gate.event.decisions.push(decision(Ruling::Reject, gate.event.payload));
+    gate.is_stale("it needs an approval");
+}
+
+#[test]
+fn a_policy_that_asks_for_two_since_stops_what_nobody_had_to_approve() {
+    let mut gate = Gate::deactivation();
+    assert_eq!(gate.ask().unwrap(), Kind::Deactivate);
+    gate.world.spec.app.approvals.two.insert("deactivate".parse().unwrap());
+    gate.is_stale("it needs an approval");
+}

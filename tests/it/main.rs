@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says what it expected")]
 
+mod approvals;
 mod bad_input;
 mod breaker;
 mod clearance;

@@ -31,6 +31,8 @@ fn refused(number: u128, status: u16, detail: &str) -> Event {
         waiting_since: at,
         changed_at: at,
         basis: planned.basis,
+        app_digest: usher::digest::Digest::default(),
+        escalated: None,
     }
 }
 

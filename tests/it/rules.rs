@@ -593,3 +593,38 @@ fn a_bad_pattern_says_where_it_is_and_leaves_the_account_alone() {
     let huge = "fn account(user) { #{ userName: user.email } }\nfn entitlements(user) { grant_matching(\"group\", user.roles, \"(a{1000}){1000}\", \"x\") }";
     assert!(evaluate(huge).unwrap().entitlements.is_err(), "a pattern that would fill the memory");
 }
+
+#[test]
+fn the_line_of_each_attribute_is_known() {
+    let rules = compile(
+        "fn account(user) {\n  #{\n    userName: user.email,\n    name: #{\n      givenName: user.given_name,\n    },\n    \
+         emails: [#{ value: user.email }],\n    timezone: create_only(\n      \"UTC\"),\n    \
+         \"urn:x:User\": #{\n      department: user.department },\n  }\n}\nfn entitlements(user) {\n  []\n}",
+    )
+    .unwrap();
+    assert_eq!(rules.file(), FILE);
+    for (path, line) in [
+        ("userName", 3),
+        ("name.givenName", 5),
+        ("name.familyName", 4),
+        ("emails", 7),
+        ("emails[type eq \"work\"].value", 7),
+        ("timezone", 8),
+        ("urn:x:User:department", 11),
+    ] {
+        assert_eq!(rules.line_of(path), Some(line), "{path}");
+    }
+    assert_eq!(
+        (rules.line_of("value"), rules.line_of("title")),
+        (None, None),
+        "parts of a list's items are no attributes"
+    );
+    assert_eq!(rules.line_of_entitlements(), Some(15));
+    let assigned = compile(
+        "fn account(user) {\n  let account = #{ userName: user.email };\n  if user.title != () {\n    account.title = user.title;\n  \
+         }\n  account[\"nickName\"] = user.key;\n  account\n}",
+    )
+    .unwrap();
+    let lines = ["userName", "title", "nickName"].map(|path| assigned.line_of(path));
+    assert_eq!(lines, [Some(2), Some(4), Some(6)]);
+}

@@ -259,7 +259,8 @@ fn settles(app: &AppSpec, operation: &Operation, judged: &Judged) -> bool {
 
 /// Whether the open event has done all but these very edges.
 fn already_under_way(judged: &Judged, operation: &Operation) -> bool {
-    let Some(open) = judged.row.open.as_ref().filter(|open| open.account_done) else { return false };
+    let open = judged.row.open.as_ref().filter(|open| open.account_done && open.status != StatusKind::Pending);
+    let Some(open) = open else { return false };
     let left: Vec<_> =
         judged.row.edges.iter().filter(|edge| edge.event == Some(open.event) && edge.is_open()).collect();
     let asks = |edge: &&crate::provision::edge::Edge| {

@@ -277,7 +277,7 @@ fn delete_adopted(deed: Deed<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn approval_required(deed: Deed<'_>, findings: &mut Vec<Finding>) {
-    let asked = deed.app.app.approvals.asks(deed.operation.kind);
+    let asked = deed.app.app.approvals.asks(deed.operation);
     if asked {
         findings.push(Finding::new(FindingKind::ApprovalRequired, deed.operation.kind.word()));
     }

@@ -1,6 +1,7 @@
 //! The walk, in process: a memory store, a clock that stands still, a sandbox target on a real socket.
 
 mod approve;
+mod approvers;
 mod converge;
 mod drift;
 mod explain;
@@ -13,6 +14,7 @@ mod members_in_trouble;
 mod members_quirks;
 mod reconcile;
 mod refresh;
+mod standing;
 pub(crate) mod tap;
 mod trouble;
 mod walk;

@@ -15,6 +15,7 @@ use usher::directory::change::{SourceRow, StagedRow};
 use usher::directory::{Standing, Value};
 use usher::engine::context::Unwatched;
 use usher::engine::cycle::Scope;
+use usher::engine::waiting::Choice;
 use usher::engine::{Answer, Command, Connect, Engine, Parts};
 use usher::entropy::SeededEntropy;
 use usher::id::{AppName, ImportId, InstanceId, OperatorId, SourceName, UserId};
@@ -230,9 +231,9 @@ impl Town {
         if pending.is_empty() {
             return;
         }
-        let events = pending.iter().map(|event| event.id).collect();
-        let (batches, app) = (Vec::new(), None);
-        self.ask(Command::Decide { events, batches, all: false, app, approve, comment: "looked at".into() }).await;
+        let choice = Choice::of(pending.iter().map(|waiting| waiting.event.id).collect());
+        let comment = "looked at".into();
+        self.ask(Command::Decide { choice, shown: None, approve, comment, dry_run: false }).await;
     }
 }
 

@@ -1,6 +1,11 @@
 //! Approvals, rejections, remedies.
 
+use usher::access::FourEyes;
+use usher::connector::Bundle;
 use usher::digest::Digest;
+use usher::directory::change::Cause;
+use usher::entropy::SeededEntropy;
+use usher::id::{InstanceId, OperatorId};
 use usher::provision::account::{MuteReason, Presence};
 use usher::provision::approval::Ruling;
 use usher::provision::entry::Fact;
@@ -9,10 +14,12 @@ use usher::provision::operation::Kind;
 use usher::provision::outcome::{FailureClass, Outcome};
 use usher::provision::plan::Verdict;
 use usher::store::Store;
-use usher::store::act::{Decide, StoreError};
+use usher::store::act::{Decide, Identity, StoreError};
+use usher::store::query::Preview;
 
 use super::world::{
-    app, at, contract, decision, done, failure, file_one, operator, pair, people, provisioned, push, user,
+    app, at, contract, decision, done, failure, file_one, finished, import, import_id, operator, pair, people,
+    provisioned, push, row, user,
 };
 
 contract! {
@@ -23,6 +30,13 @@ contract! {
     failed_mutes_are_lifted_by_time;
     a_disassociated_pair_is_forgotten_until_it_is_matched_again;
     a_request_that_may_be_out_holds_remedies_back;
+    two_different_operators_release_what_needs_two;
+    one_operator_is_never_two;
+    a_rejection_ends_what_one_of_two_approved;
+    whoever_comes_first_the_rejection_stands;
+    an_approval_is_used_by_the_act_that_writes_the_intent;
+    whose_act_it_was_is_remembered;
+    a_changed_setting_of_four_eyes_is_in_the_history;
 }
 
 fn about(ruling: Ruling, event: &Event, seconds: u64) -> Decide {
@@ -124,4 +138,114 @@ async fn a_request_that_may_be_out_holds_remedies_back(store: &dyn Store) {
     assert!(matches!(store.disassociate(&app(), user(1), operator(), at(7)).await, Err(StoreError::Conflict(_))));
     assert!(matches!(store.rematch(&app(), user(1), operator(), at(7)).await, Err(StoreError::Conflict(_))));
     assert!(matches!(store.retry(event, operator(), at(7)).await, Err(StoreError::Conflict(_))));
+}
+
+/// A decision of operator `number` about what needs two.
+fn of_two(ruling: Ruling, event: &Event, number: u64) -> Decide {
+    let mut decide = Decide { approvers: 2, ..about(ruling, event, 6 + number) };
+    decide.decision.operator = person(number);
+    decide.decision.name = format!("approver {number}");
+    decide
+}
+
+fn person(number: u64) -> OperatorId {
+    OperatorId::mint(at(0), &SeededEntropy::new(100 + number))
+}
+
+async fn status(store: &dyn Store, event: &Event) -> StatusKind {
+    store.event(event.id).await.unwrap().unwrap().status.kind()
+}
+
+async fn two_different_operators_release_what_needs_two(store: &dyn Store) {
+    let event = pending(store).await;
+    let first = store.decide(of_two(Ruling::Approve, &event, 1)).await.unwrap().remove(0);
+    assert_eq!((first.refused, first.missing), (None, 1));
+    assert_eq!(status(store, &event).await, StatusKind::Pending);
+    assert!(store.begin(vec![event.id], at(8)).await.unwrap().is_empty(), "one of two is none");
+    let second = store.decide(of_two(Ruling::Approve, &event, 2)).await.unwrap().remove(0);
+    assert_eq!((second.refused, second.missing), (None, 0));
+    let released = store.event(event.id).await.unwrap().unwrap();
+    assert_eq!((released.status.kind(), released.approvals().len()), (StatusKind::Queued, 2));
+    push(store, 9, event.id, done("r1")).await;
+    let facts: Vec<_> = store.entries(event.id).await.unwrap().into_iter().map(|entry| entry.fact).collect();
+    assert_eq!(facts.iter().filter(|fact| matches!(fact, Fact::Decided(_))).count(), 2, "{facts:?}");
+}
+
+async fn one_operator_is_never_two(store: &dyn Store) {
+    let event = pending(store).await;
+    store.decide(of_two(Ruling::Approve, &event, 1)).await.unwrap();
+    let again = store.decide(of_two(Ruling::Approve, &event, 1)).await.unwrap().remove(0);
+    assert!(again.refused.unwrap().contains("another operator must"));
+    assert_eq!(status(store, &event).await, StatusKind::Pending);
+    // The policy asks for one only by now: he says it once more, and it is released.
+    let one = Decide { approvers: 1, ..of_two(Ruling::Approve, &event, 1) };
+    assert_eq!(store.decide(one).await.unwrap()[0].refused, None);
+    assert_eq!(status(store, &event).await, StatusKind::Queued);
+}
+
+async fn a_rejection_ends_what_one_of_two_approved(store: &dyn Store) {
+    let event = pending(store).await;
+    store.decide(of_two(Ruling::Approve, &event, 1)).await.unwrap();
+    assert_eq!(store.decide(of_two(Ruling::Reject, &event, 2)).await.unwrap()[0].refused, None);
+    assert_eq!(status(store, &event).await, StatusKind::Rejected);
+    let late = store.decide(of_two(Ruling::Approve, &event, 3)).await.unwrap().remove(0);
+    assert!(late.refused.unwrap().contains("rejected"));
+}
+
+async fn whoever_comes_first_the_rejection_stands(store: &dyn Store) {
+    people(store, 2).await;
+    for (number, orders) in [(1, [Ruling::Approve, Ruling::Reject]), (2, [Ruling::Reject, Ruling::Approve])] {
+        let id = file_one(store, 5, Kind::Create, number, Verdict::Pending).await;
+        let event = store.event(id).await.unwrap().unwrap();
+        let both = orders.map(|ruling| store.decide(about(ruling, &event, 6)));
+        let [one, other] = both;
+        let (one, other) = tokio::join!(one, other);
+        drop((one.unwrap(), other.unwrap()));
+        assert_eq!(status(store, &event).await, StatusKind::Rejected);
+        assert!(store.begin(vec![id], at(7)).await.unwrap().is_empty());
+    }
+}
+
+async fn an_approval_is_used_by_the_act_that_writes_the_intent(store: &dyn Store) {
+    let event = pending(store).await;
+    store.decide(about(Ruling::Approve, &event, 6)).await.unwrap();
+    assert_eq!(store.begin(vec![event.id, event.id], at(7)).await.unwrap(), [event.id], "once");
+    assert!(store.begin(vec![event.id], at(7)).await.unwrap().is_empty());
+    let late = store.decide(reject(&event, 8)).await.unwrap().remove(0);
+    assert!(late.refused.unwrap().contains("running"), "what is under way can't be called back");
+    store.finish(vec![finished(event.id, done("r1"))], at(9)).await.unwrap();
+    assert!(store.begin(vec![event.id], at(10)).await.unwrap().is_empty());
+    // The next operation of the pair is another payload: it needs its own.
+    let next = file_one(store, 11, Kind::Update, 1, Verdict::Pending).await;
+    let next = store.event(next).await.unwrap().unwrap();
+    assert!(store.begin(vec![next.id], at(12)).await.unwrap().is_empty());
+    let old = Decide { events: vec![(next.id, event.payload)], ..about(Ruling::Approve, &event, 12) };
+    assert!(store.decide(old).await.unwrap()[0].refused.is_some());
+}
+
+async fn whose_act_it_was_is_remembered(store: &dyn Store) {
+    store.open_import(import(1)).await.unwrap();
+    store.stage_import(import_id(1), 0, vec![row(1, None)]).await.unwrap();
+    store.close_import(import_id(1), Preview::default(), vec!["too many".to_owned()], at(1)).await.unwrap();
+    let cause = Cause::Import(import_id(1));
+    assert_eq!(store.requesters(&cause).await.unwrap(), [operator()]);
+    store.commit_import(import_id(1), person(1), at(2)).await.unwrap();
+    assert_eq!(store.requesters(&cause).await.unwrap(), [operator(), person(1)], "who uploaded, and who applied");
+    let revision = store.put_revision(Bundle::default(), person(2), String::new(), at(3)).await.unwrap();
+    store.activate(revision.number, None, Vec::new(), person(3), at(4)).await.unwrap();
+    let cause = Cause::Activation(revision.number);
+    assert_eq!(store.requesters(&cause).await.unwrap(), [person(2), person(3)], "who made it, and who activated it");
+    assert_eq!(store.requesters(&Cause::Operator(person(4))).await.unwrap(), [person(4)]);
+    assert!(store.requesters(&Cause::Cycle).await.unwrap().is_empty());
+}
+
+async fn a_changed_setting_of_four_eyes_is_in_the_history(store: &dyn Store) {
+    let instance = InstanceId::mint(at(0), &SeededEntropy::new(1));
+    store.found(Identity { instance, created_at: at(0), four_eyes: FourEyes::Enforce }).await.unwrap();
+    store.set_four_eyes(FourEyes::Record, person(1), at(1)).await.unwrap();
+    store.set_four_eyes(FourEyes::Record, person(1), at(2)).await.unwrap();
+    assert_eq!(store.identity().await.unwrap().unwrap().four_eyes, FourEyes::Record);
+    let told = |fact: &Fact| matches!(fact, Fact::Operator { what, operator } if what.contains("record instead of enforce") && *operator == person(1));
+    let entries = store.entries_after(0, 100).await.unwrap();
+    assert_eq!(entries.iter().filter(|entry| told(&entry.fact)).count(), 1);
 }

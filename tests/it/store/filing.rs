@@ -268,7 +268,13 @@ async fn an_expired_event_continues_its_age(store: &dyn Store) {
     let marks = store.dirty(&app(), 10).await.unwrap();
     assert_eq!((marks.len(), marks[0].user), (1, user(1)));
     let again = file_one(store, 60, Kind::Create, 1, Verdict::Pending).await;
-    assert_eq!(store.event(again).await.unwrap().unwrap().waiting_since, at(5));
+    let asked = store.event(again).await.unwrap().unwrap();
+    assert_eq!((asked.waiting_since, asked.escalated), (at(5), Some(at(50))));
+    // Once more: it has been escalated since the first time.
+    assert_eq!(store.expire(&app(), at(61), at(70)).await.unwrap(), 1);
+    let third = file_one(store, 80, Kind::Create, 1, Verdict::Pending).await;
+    let asked = store.event(third).await.unwrap().unwrap();
+    assert_eq!((asked.waiting_since, asked.escalated), (at(5), Some(at(50))));
 }
 
 async fn events_are_listed_by_user_status_kind_and_page(store: &dyn Store) {

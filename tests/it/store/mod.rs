@@ -10,6 +10,7 @@ mod edges;
 mod filing;
 mod imports;
 mod kill;
+mod older_events;
 mod previous;
 mod pushing;
 mod reconcile;

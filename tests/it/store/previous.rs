@@ -41,7 +41,7 @@ async fn approved(store: &dyn Store) -> usher::id::EventId {
     let mut decision = decision(Ruling::Approve, 12);
     decision.comment = "as agreed".into();
     let payload = store.event(event).await.unwrap().unwrap().payload;
-    let decided = store.decide(Decide { events: vec![(event, payload)], decision }).await.unwrap();
+    let decided = store.decide(Decide { events: vec![(event, payload)], decision, approvers: 1 }).await.unwrap();
     assert_eq!(decided[0].refused, None);
     event
 }

@@ -22,7 +22,7 @@ fn backed_up(file: &Path) {
         let payload = store.event(event).await.unwrap().unwrap().payload;
         let mut decision = decision(Ruling::Approve, 6);
         decision.comment = "looked at".into();
-        store.decide(Decide { events: vec![(event, payload)], decision }).await.unwrap();
+        store.decide(Decide { events: vec![(event, payload)], decision, approvers: 1 }).await.unwrap();
         push(&store, 7, event, done("r1")).await;
         store.note(usher::provision::Fact::Store { what: "an end".into() }, None, at(8)).await.unwrap();
         store.backup(file.to_owned()).await.unwrap();

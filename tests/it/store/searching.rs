@@ -39,7 +39,7 @@ async fn whoever_caused_or_decided_is_found_by_name(store: &dyn Store) {
     assert_eq!(ids(store, of(other)).await, [first[1].0], "who edited");
     let payload = store.event(pending).await.unwrap().unwrap().payload;
     let by_other = Decision { operator: other, ..decision(Ruling::Approve, 8) };
-    store.decide(Decide { events: vec![(pending, payload)], decision: by_other }).await.unwrap();
+    store.decide(Decide { events: vec![(pending, payload)], decision: by_other, approvers: 1 }).await.unwrap();
     assert_eq!(ids(store, of(other)).await, [pending.0, first[1].0], "who decided");
     push(store, 9, pending, done("r3")).await;
     let succeeded = EventQuery { statuses: vec![StatusKind::Succeeded], ..of(other) };
