@@ -170,7 +170,6 @@ impl Engine {
         let active = self.active().await?;
         let Some(app) = active.apps.get(name) else { return Ok(LOOK_AGAIN_MAX) };
         let now = self.parts.clock.now();
-        self.expire_approvals(app).await?;
         if agenda.escalated_at.is_none_or(|at| at.plus(ESCALATE_EVERY) <= now) {
             agenda.escalated_at = Some(now);
             self.escalate(name, &mut agenda.told).await?;
@@ -179,6 +178,7 @@ impl Engine {
             let wait = Span::from_secs(until.millis_since(now).div_ceil(1000));
             return Ok(wait.clamp(Span::from_secs(1), LOOK_AGAIN_MAX));
         }
+        self.expire_approvals(app).await?;
         let due = agenda.next_cycle.is_some_and(|at| at <= now);
         let scheduled = next_run(&app.spec.app, now).map_err(|error| EngineError::Invalid(error.to_string()))?;
         agenda.next_cycle = scheduled;

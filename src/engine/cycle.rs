@@ -382,6 +382,8 @@ impl<'a> Cycle<'a> {
     /// Not too far ahead of the pusher: memory and queue stay flat at any size.
     async fn wait_for_pusher(&self) -> Result<(), EngineError> {
         let lane = self.engine.lanes.of(&self.app.spec.name);
+        // It works in the same task: a store that never lets one wait would keep it from beginning.
+        tokio::task::yield_now().await;
         loop {
             let counts = self.engine.parts.store.counts(&self.app.spec.name).await?;
             let queued = counts.events.get(&crate::provision::event::StatusKind::Queued).copied().unwrap_or(0);

@@ -27,6 +27,9 @@ const AHEAD: usize = 2;
 /// The same where nothing limits the rate: what is claimed lasts while a page is being filed.
 const AHEAD_UNLIMITED: usize = 8;
 
+/// Events that were claimed; true = of all that the round claims, false = leavers in a hurry.
+type Batch = (bool, Vec<Ready>);
+
 /// One round over the events of one app.
 pub(super) struct Round<'a> {
     engine: &'a Engine,
@@ -41,8 +44,8 @@ pub(super) struct Round<'a> {
     verifying: HashSet<EventId>,
     landed: Vec<Finish>,
     recording: Option<JoinHandle<Result<Vec<EventId>, EngineError>>>,
-    /// The batch being claimed; true = of all that this round claims, false = leavers in a hurry.
-    claiming: Option<JoinHandle<Result<(bool, Vec<Ready>), EngineError>>>,
+    /// The batch being claimed.
+    claiming: Option<JoinHandle<Result<Batch, EngineError>>>,
     pushed: Pushed,
     /// Which events are claimed: leavers only while memberships are under way.
     claims: Claim,
@@ -144,7 +147,7 @@ impl<'a> Round<'a> {
     }
 
     /// Leavers go before whatever was claimed before them and is not in flight.
-    fn take(&mut self, (all, claimed): (bool, Vec<Ready>)) {
+    fn take(&mut self, (all, claimed): Batch) {
         self.exhausted = (self.exhausted || all) && claimed.is_empty();
         let looked_up = claimed.iter().filter(|one| matches!(one, Ready::LookUp(_)));
         self.verifying.extend(looked_up.map(|one| one.event().id));

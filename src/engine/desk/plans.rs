@@ -81,7 +81,7 @@ impl Engine {
             None => None,
         };
         let mut answers = Vec::new();
-        for app in active.select(app)? {
+        for app in self.stopped_last(active.select(app)?).await? {
             let exact = plans.as_ref().map(|plans| plans.get(&app.spec.name));
             match exact {
                 Some(None) => {}
@@ -89,7 +89,19 @@ impl Engine {
                 None => answers.push(self.sync_app(app, None, watcher).await?),
             }
         }
+        answers.sort_by(|a: &SyncAnswer, b| a.app.cmp(&b.app));
         Ok(Answer::Synced(answers))
+    }
+
+    /// Apps that fail come last: the others don't wait for their time-outs.
+    async fn stopped_last(&self, apps: Vec<Arc<ActiveApp>>) -> Result<Vec<Arc<ActiveApp>>, EngineError> {
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        for app in apps {
+            let stopped = self.parts.store.app(&app.spec.name).await?.state.stopped().is_some();
+            if stopped { last.push(app) } else { first.push(app) }
+        }
+        first.append(&mut last);
+        Ok(first)
     }
 
     /// Computes a plan file's plans again: it executes exactly F, or nothing.
@@ -213,7 +225,7 @@ impl Engine {
     ) -> Result<(PlanSummary, Option<String>), EngineError> {
         let lane = self.lanes.of(&app.spec.name);
         let done = {
-            let _one = lane.planning.lock().await;
+            let one = lane.planning.lock().await;
             if scope == Scope::All {
                 lane.breaker().begin_cycle();
             }
@@ -227,6 +239,8 @@ impl Engine {
             }
             let filing = async {
                 cycle.file(&mut first).await?;
+                // Whoever plans leavers does not wait until all of this is pushed.
+                drop(one);
                 Ok::<_, EngineError>((first.summary, first.unseen))
             };
             self.while_pushing(app, filing, watcher).await?
