@@ -378,8 +378,7 @@ impl Command {
                 Permission::Read
             }
             Self::Decide { .. } | Self::Rematch { .. } => Permission::Decide,
-            Self::Reconcile { last: true, .. }
-            | Self::HistoryPrune { dry_run: true, .. } => Permission::Read,
+            Self::Reconcile { last: true, .. } | Self::HistoryPrune { dry_run: true, .. } => Permission::Read,
             Self::Import { .. }
             | Self::ImportApply { .. }
             | Self::ImportDrop { .. }

@@ -28,10 +28,10 @@ pub mod reconcile;
 pub mod refresh;
 pub mod refusals;
 pub mod registrar;
-pub mod sources;
-mod today;
 pub mod retention;
 pub mod round;
+pub mod sources;
+mod today;
 pub mod waiting;
 
 pub use answer::Answer;

@@ -25,7 +25,8 @@ use crate::provision::event::Event;
 use crate::provision::outcome::{Exchange, Outcome};
 use crate::provision::plan::{PlanPage, PlanSummary};
 use crate::store::query::{
-    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting, Window,
+    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting,
+    Window,
 };
 
 /// Why an act was not done.

@@ -29,7 +29,8 @@ use crate::store::acts::{
 };
 use crate::store::backup;
 use crate::store::query::{
-    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting, Window,
+    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting,
+    Window,
 };
 use crate::store::stored::Backend;
 

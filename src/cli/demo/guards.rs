@@ -73,7 +73,11 @@ impl Walk<'_> {
         let Answer::Approvals(pending) = self.door.ask(Command::Approvals { app: None, limit: 1_000 }).await? else {
             bail!("`approvals list` answered something else")
         };
-        Ok(pending.into_iter().map(|waiting| waiting.event).filter(|event| event.operation.kind == Kind::Deactivate).collect())
+        Ok(pending
+            .into_iter()
+            .map(|waiting| waiting.event)
+            .filter(|event| event.operation.kind == Kind::Deactivate)
+            .collect())
     }
 
     /// Decides, and shows the first lines of the answer.

@@ -85,7 +85,9 @@ async fn what_is_open_or_named_by_a_mute_stays(store: &dyn Store) {
 /// Rejects a pending event.
 async fn push_away(store: &dyn Store, event: EventId) {
     let payload = store.event(event).await.unwrap().unwrap().payload;
-    let decided = store.decide(Decide { events: vec![(event, payload)], decision: decision(Ruling::Reject, 10), approvers: 1 }).await;
+    let decided = store
+        .decide(Decide { events: vec![(event, payload)], decision: decision(Ruling::Reject, 10), approvers: 1 })
+        .await;
     assert_eq!(decided.unwrap()[0].refused, None);
 }
 
