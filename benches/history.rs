@@ -75,11 +75,11 @@ fn shape(number: usize) -> (&'static str, Kind, bool) {
         _ => "bench",
     };
     let kind = match number {
-        number if number % 50_021 == 0 => Kind::Delete,
-        number if number % 211 == 0 => Kind::Deactivate,
+        number if number.is_multiple_of(50_021) => Kind::Delete,
+        number if number.is_multiple_of(211) => Kind::Deactivate,
         _ => Kind::Update,
     };
-    (app, kind, number % 9_973 == 0)
+    (app, kind, number.is_multiple_of(9_973))
 }
 
 async fn load(house: &House, users: &[UserId], events: usize, rare: OperatorId) {
@@ -111,8 +111,8 @@ async fn load(house: &House, users: &[UserId], events: usize, rare: OperatorId) 
 
 fn cause(number: usize, import: ImportId, rare: OperatorId) -> Cause {
     match number {
-        number if number % 31_013 == 0 => Cause::Operator(rare),
-        number if number % 3 == 0 => Cause::Cycle,
+        number if number.is_multiple_of(31_013) => Cause::Operator(rare),
+        number if number.is_multiple_of(3) => Cause::Cycle,
         _ => Cause::Import(import),
     }
 }
