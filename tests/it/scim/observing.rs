@@ -222,3 +222,28 @@ async fn discovery_narrows_what_the_connector_says_and_is_told() {
     assert_eq!(stage.context().page_size(), 1);
     assert_eq!(absorb(&stage.learned, stage.spec.digest, &lessons), None);
 }
+
+#[test]
+fn each_class_has_its_own_rate_under_one_roof_and_a_deactivation_takes_its_place_at_once() {
+    let now = tokio::time::Instant::now();
+    let throttle = Throttle::between(10.0, 50.0);
+    for _ in 0..60 {
+        throttle.reserve(Class::Write, now);
+    }
+    assert_eq!(throttle.reserve(Class::Write, now).as_millis(), 4_100, "sixty others wait");
+    assert!(throttle.reserve(Class::Deactivation, now).is_zero(), "a leaver waits for none of them");
+    // Reads have a bucket of their own, and wait for the roof: 62 went under it, 20 of them at once.
+    assert_eq!(throttle.reserve(Class::Read, now).as_millis(), 860);
+    let slow = "[http]\nrate_max = 40\nper_minute = { memberships = 30, writes = 180 }\n";
+    let throttle = Throttle::new(&spec(slow, "https://scim.example.com/v2"));
+    let rate = |class| throttle.rate(class).unwrap();
+    assert_eq!((rate(Class::Membership), rate(Class::Write), rate(Class::Read)), (0.5, 3.0, 10.0));
+    for class in [Class::Membership, Class::Write, Class::Read, Class::Deactivation] {
+        for _ in 0..10_000 {
+            throttle.went_well(class);
+        }
+    }
+    assert_eq!((rate(Class::Membership), rate(Class::Write), rate(Class::Read)), (0.5, 3.0, 40.0));
+    throttle.too_many(Class::Read);
+    assert_eq!((rate(Class::Read), rate(Class::Deactivation)), (20.0, 40.0), "the others are not slowed down");
+}
