@@ -191,7 +191,11 @@ impl Walk<'_> {
         let filter = HistoryFilter { limit: 10, ..HistoryFilter::default() };
         let history = Command::History { user: None, filter };
         self.step("usher history --limit 10", history).await?;
+        let app = AppName::new("nullplatform")?;
+        let explain = Command::Explain { user: UserRef(LEADS.to_owned()), app, at: None };
+        self.step(&format!("usher explain {LEADS} nullplatform"), explain).await?;
         self.step("usher store verify", Command::StoreVerify).await?;
+        self.step("usher history head", Command::HistoryHead).await?;
         Ok(())
     }
 }

@@ -157,7 +157,8 @@ async fn a_refused_credential_stops_the_app_at_once_and_a_good_probe_starts_it()
     house.sync().await;
     let AppState::Quarantined { why, .. } = state(&house).await else { panic!("{:?}", state(&house).await) };
     assert!(why.contains("the credential is refused") && why.contains("401"), "{why}");
-    assert!(house.sandbox.requests() - before <= 10, "what was in flight, and no more");
+    let sent = house.sandbox.requests() - before;
+    assert!(sent <= 10, "what was in flight, and no more: {sent}");
     fails(&house, &[]);
     assert!(house.engine.probe(&active(&house).await).await.unwrap());
     assert_eq!(state(&house).await, AppState::Live);

@@ -83,6 +83,7 @@ async fn an_act_that_fails_leaves_no_trace_in_what_is_searched(store: &dyn Store
     let again = operation(Kind::Create, 1, 1);
     let page = super::world::page(vec![planned(again, Verdict::Queued), planned(large, Verdict::Queued)]);
     let summary = super::world::summary(9, 9, &page);
+    store.admit(summary.clone()).await.unwrap();
     store.file(&summary, page, usher::store::act::Cursor::default()).await.unwrap_err();
     assert_eq!(ids(store, EventQuery::default()).await, [1]);
 }
