@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::clock::Timestamp;
 use crate::connector::capability::FilterProbe;
 use crate::engine::breaker::Verdict;
 use crate::engine::context::{Engine, EngineError};
@@ -24,8 +25,16 @@ use crate::store::act::{Finish, Lane as Claim};
 const FINISH_MAX: usize = 256;
 /// Events claimed at once, as a multiple of the concurrency: few where the rate is limited, so that a leaver overtakes all but them.
 const AHEAD: usize = 2;
-/// The same where nothing limits the rate: what is claimed lasts while a page is being filed.
+/// Where nothing limits the rate, claims grow from this multiple ...
 const AHEAD_UNLIMITED: usize = 8;
+/// ... up to so many, while the target takes a claim within [`QUICK_MILLIS`]: then few claims and commits serve many events.
+const AHEAD_MAX: usize = 512;
+/// A claim that is taken within this long was too small.
+const QUICK_MILLIS: u64 = 50;
+/// Outcomes are recorded when there are as many, ...
+const TOGETHER: usize = 64;
+/// ... or when nothing more has landed for so long: a commit costs as much for one as for many.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Events that were claimed; true = of all that the round claims, false = leavers in a hurry.
 type Batch = (bool, Vec<Ready>);
@@ -53,6 +62,12 @@ pub(super) struct Round<'a> {
     urgent: bool,
     exhausted: bool,
     pub(super) stopping: bool,
+    /// The breaker has seen enough: nothing more is sent until it is heeded.
+    tripped: bool,
+    /// Nothing more has landed for a while: what has is recorded, however little.
+    patient: bool,
+    /// How much is claimed at once where nothing limits the rate, and when the last claim began.
+    stride: (usize, Timestamp),
 }
 
 impl<'a> Round<'a> {
@@ -78,6 +93,9 @@ impl<'a> Round<'a> {
             urgent: false,
             exhausted: false,
             stopping: false,
+            tripped: false,
+            patient: false,
+            stride: (concurrency * AHEAD_UNLIMITED, Timestamp::default()),
         }
     }
 
@@ -95,6 +113,7 @@ impl<'a> Round<'a> {
                 Some(landed) = self.flying.join_next_with_id(), if !self.flying.is_empty() => self.land(landed),
                 recorded = ended(&mut self.recording), if self.recording.is_some() => self.recorded(recorded?).await?,
                 claimed = ended(&mut self.claiming), if self.claiming.is_some() => self.take(claimed?),
+                () = tokio::time::sleep(PATIENCE), if self.recording.is_none() && !self.landed.is_empty() => self.patient = true,
                 () = self.lane.hurried(), if !self.urgent && !self.stopping => self.urgent = true,
             }
         }
@@ -106,13 +125,15 @@ impl<'a> Round<'a> {
 
     /// Events claimed at once; the next ones when half of them are under way.
     fn ahead(&self) -> usize {
-        let times = if self.shared.way.throttle.is_unlimited() { AHEAD_UNLIMITED } else { AHEAD };
-        self.concurrency * times
+        if self.shared.way.throttle.is_unlimited() { self.stride.0 } else { self.concurrency * AHEAD }
     }
 
     /// Starts recording what has landed; one act at a time, the next one takes what lands meanwhile.
     fn record(&mut self) {
-        if self.recording.is_none() && !self.landed.is_empty() {
+        let at_rest = self.flying.is_empty() && (self.ready.is_empty() || self.tripped);
+        let enough = self.landed.len() >= TOGETHER || self.patient || at_rest || self.tripped;
+        if self.recording.is_none() && !self.landed.is_empty() && enough {
+            self.patient = false;
             let outcomes = std::mem::take(&mut self.landed);
             self.recording = Some(tokio::spawn(record(Arc::clone(&self.shared), outcomes)));
         }
@@ -124,6 +145,9 @@ impl<'a> Round<'a> {
             return;
         }
         let now = self.shared.clock.now();
+        if !self.urgent {
+            self.lengthen(now);
+        }
         let rests = self.lane.rests_until(now).is_some();
         let lane = if self.urgent || rests { Claim::Fast } else { self.claims };
         let all = !std::mem::take(&mut self.urgent);
@@ -131,6 +155,16 @@ impl<'a> Round<'a> {
         let wanted = Wanted { lane, as_of: now, limit: self.ahead(), except };
         let claimed = claim(Arc::clone(&self.shared), wanted);
         self.claiming = Some(tokio::spawn(async move { Ok((all, claimed.await?)) }));
+    }
+
+    /// More at once while claims are taken quickly, fewer when not: a leaver never has much before him, and a target that fails little
+    /// to give back.
+    fn lengthen(&mut self, now: Timestamp) {
+        let (stride, last) = self.stride;
+        let least = self.concurrency * AHEAD_UNLIMITED;
+        let quick = now.millis_since(last) <= QUICK_MILLIS;
+        let next = if quick { (stride * 2).min(AHEAD_MAX.max(least)) } else { (stride / 2).max(least) };
+        self.stride = (next, now);
     }
 
     async fn recorded(&mut self, events: Vec<EventId>) -> Result<(), EngineError> {
@@ -162,7 +196,7 @@ impl<'a> Round<'a> {
 
     /// Sends what is ready, up to the concurrency.
     fn launch(&mut self) {
-        while self.flying.len() < self.room() {
+        while !self.tripped && self.flying.len() < self.room() {
             let Some(ready) = self.ready.pop_front() else { return };
             let shared = Arc::clone(&self.shared);
             let about = (ready.event().id, ready.event().user());
@@ -198,6 +232,9 @@ impl<'a> Round<'a> {
         learn_locally(&self.shared, &lessons);
         let now = self.shared.clock.now();
         self.lane.breaker().saw(user, &finish.outcome, now);
+        if !matches!(finish.outcome, Outcome::Succeeded(_)) {
+            self.tripped |= self.lane.breaker().verdict() != Verdict::Closed;
+        }
         if let Outcome::Retry { failure, due } = &finish.outcome
             && failure.class == FailureClass::RateLimited
             && failure.retry_after.is_some()
@@ -222,9 +259,12 @@ impl<'a> Round<'a> {
     /// Opens the breaker: what is in flight is finished, what is not goes back, and nothing more is claimed.
     async fn trip(&mut self) -> Result<(), EngineError> {
         if self.stopping {
+            // What is begun is sent all the same: the process wants to end, and nothing may stay in between.
+            self.tripped = false;
             return Ok(());
         }
         let verdict = self.lane.breaker().verdict();
+        self.tripped = false;
         if let Verdict::Open(why) | Verdict::Quarantine(why) = &verdict {
             self.stopping = true;
             self.give_back(why);
