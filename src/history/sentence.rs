@@ -24,7 +24,12 @@ pub fn presence(presence: Presence) -> &'static str {
 /// Presence plus the newest event, and the reason with what to do if something is wrong.
 pub fn status(account: &Account, event: Option<&Event>) -> (String, String) {
     let base = presence(account.presence);
-    let Some(event) = event else { return (base.to_owned(), account.note.clone()) };
+    // A basis is there while nothing is left to do: what was refused or failed before that asks for nothing any more.
+    let moot = |event: &&Event| {
+        let status = event.status.kind();
+        account.basis.is_some() && matches!(status, StatusKind::Failed | StatusKind::Refused | StatusKind::Rejected)
+    };
+    let Some(event) = event.filter(|event| !moot(event)) else { return (base.to_owned(), account.note.clone()) };
     let kind = event.operation.kind;
     let shown = match event.status.kind() {
         StatusKind::Succeeded | StatusKind::Superseded | StatusKind::Expired => base.to_owned(),

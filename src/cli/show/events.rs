@@ -83,7 +83,10 @@ pub(crate) fn event(style: &Style, answer: &EventAnswer) -> String {
     facts.extend(super::approvals::facts(style, event, &answer.asking));
     facts.extend(reasons(&event.findings).into_iter().map(|finding| ("finding", finding)));
     facts.extend(event.decisions.iter().map(|decision| ("decision", decision_line(style, decision))));
-    facts.extend(reason(style, event).into_iter().map(|reason| ("reason", reason)));
+    // What holds or blocks it is among the findings.
+    if !matches!(event.status, Status::Pending | Status::Refused) {
+        facts.extend(reason(style, event).into_iter().map(|reason| ("reason", reason)));
+    }
     for (name, value) in facts {
         let _ = writeln!(out, "  {name:<9} {}", printable(value.trim()));
     }

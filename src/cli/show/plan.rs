@@ -16,6 +16,9 @@ use crate::text::printable;
 /// Changes of one operation that are listed; the rest is counted.
 const CHANGES_MAX: usize = 8;
 
+/// A finding that so many operations share is said once.
+const COMMON_MIN: usize = 3;
+
 /// All apps of a plan.
 pub(crate) fn plan(style: &Style, plan: &PlanFile) -> String {
     let mut out = String::new();
@@ -83,17 +86,21 @@ fn group(style: &Style, title: &str, tint: Tint, planned: &[&Planned], total: u6
         Grid::new(style, &["User~", "Account~", "Would do", "Because"])
     };
     let shown = || planned.iter().take(style.rows_max);
+    let common = if decided { BTreeMap::new() } else { common(planned) };
     for planned in shown() {
         let operation = &planned.operation;
         if decided {
             let said = [spoken(operation), findings(&planned.findings)].concat();
             grid.row([lines([operation.label.clone(), operation.user_name.clone()]), lines(said)]);
         } else {
-            let deeds = lines(noted(operation, &planned.findings));
+            let deeds = lines(noted(operation, &planned.findings, &common));
             grid.row([text(&operation.label), text(&operation.user_name), deeds, text(&operation.reason)]);
         }
     }
     out.push_str(&grid.finish());
+    for (finding, number) in &common {
+        let _ = writeln!(out, "{}", style.paint(Tint::Faint, &printable(&format!("{number} of these: {finding}"))));
+    }
     out.push_str(&remedies(style, shown().flat_map(|planned| &planned.findings)));
     more(style, total, planned.len().min(style.rows_max), out);
 }
@@ -146,10 +153,22 @@ fn spoken(operation: &Operation) -> Vec<String> {
 }
 
 /// With findings that only tell.
-fn noted(operation: &Operation, findings: &[Finding]) -> Vec<String> {
+fn noted(operation: &Operation, findings: &[Finding], common: &BTreeMap<String, usize>) -> Vec<String> {
     let mut deeds = deeds(operation);
-    deeds.extend(findings.iter().filter(|finding| finding.severity == Severity::Clear).map(ToString::to_string));
+    let told = findings.iter().filter(|finding| finding.severity == Severity::Clear).map(ToString::to_string);
+    deeds.extend(told.filter(|finding| !common.contains_key(finding)));
     deeds
+}
+
+/// Findings that only tell and that many operations share: said once, with their number.
+fn common(planned: &[&Planned]) -> BTreeMap<String, usize> {
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    for finding in planned.iter().flat_map(|planned| &planned.findings).filter(|each| each.severity == Severity::Clear)
+    {
+        *numbers.entry(finding.to_string()).or_default() += 1;
+    }
+    numbers.retain(|_, number| *number >= COMMON_MIN);
+    numbers
 }
 
 /// Findings as sentences with their remedies, those that decide first.

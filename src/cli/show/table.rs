@@ -57,6 +57,11 @@ impl Field {
     }
 }
 
+/// Spaces around a cell, in columns.
+const PADDING: usize = 2;
+/// A column that is narrower can't be read well.
+const READABLE: usize = 24;
+
 /// How a column gives way when the table is too wide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Give {
@@ -121,16 +126,38 @@ impl Grid {
         self.rows == 0
     }
 
+    /// How narrow each column may become: columns that give way reluctantly leave the others enough to be read.
+    fn least_widths(&self) -> Vec<usize> {
+        let width = usize::from(self.style.width);
+        let least = |(give, widest): &(Give, usize)| match give {
+            Give::Freely => (*widest).min(READABLE),
+            Give::Never => *widest,
+            Give::Reluctantly => (*widest).min(width * 2 / 5),
+        };
+        let mut widths: Vec<usize> = self.columns.iter().map(least).collect();
+        while widths.iter().map(|each| each + PADDING).sum::<usize>() > width {
+            let reluctant = |(index, _): &(usize, &usize)| self.columns[*index].0 == Give::Reluctantly;
+            let Some((index, widest)) = widths.iter().enumerate().filter(reluctant).max_by_key(|(_, each)| **each)
+            else {
+                break;
+            };
+            if *widest <= READABLE / 2 {
+                break;
+            }
+            widths[index] -= 1;
+        }
+        widths
+    }
+
     /// The table, each line ended.
     pub(crate) fn finish(mut self) -> String {
-        let most = usize::from(self.style.width) * 2 / 5;
-        for (index, (give, widest)) in self.columns.iter().enumerate() {
+        let widths = self.least_widths();
+        for (index, (give, _)) in self.columns.iter().enumerate() {
             let constraint = match give {
                 Give::Freely => continue,
                 Give::Never => ColumnConstraint::ContentWidth,
-                // Two for the padding.
                 Give::Reluctantly => {
-                    let width = u16::try_from((*widest).min(most) + 2).unwrap_or(u16::MAX);
+                    let width = u16::try_from(widths[index] + PADDING).unwrap_or(u16::MAX);
                     ColumnConstraint::LowerBoundary(Width::Fixed(width))
                 }
             };
