@@ -115,6 +115,8 @@ uuid_ids! {
     BatchId = "bat", "a batch id (bat_…)";
     /// Someone who may act in Usher.
     OperatorId = "opr", "an operator id (opr_…)";
+    /// A token for the API.
+    TokenId = "tok", "a token id (tok_…)";
     /// This installation; part of every externalId.
     InstanceId = "ins", "an instance id (ins_…)";
 }

@@ -52,6 +52,7 @@ pub mod digest;
 pub mod entropy;
 pub mod id;
 pub mod page;
+pub mod password;
 pub mod secret;
 pub mod text;
 

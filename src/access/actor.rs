@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::credential::Means;
 use crate::access::operator::Role;
 use crate::id::{OperatorId, UserId};
 
@@ -18,4 +19,6 @@ pub struct Actor {
     pub user: Option<UserId>,
     /// True = named with `--as`, not proved by the OS account.
     pub claimed: bool,
+    /// How he proved who he is.
+    pub means: Means,
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access::actor::Actor;
+use crate::access::credential::{Means, PERSONAL_DECIDES, PROOF_COUNTS};
 use crate::access::operator::Role;
+use crate::clock::Timestamp;
 
 /// What a command needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,14 +23,25 @@ pub enum Permission {
 
 /// Not allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is {role} and may not do this; it needs {needs}")]
-pub struct Denied {
-    /// Who.
-    pub name: String,
-    /// What he is.
-    pub role: Role,
-    /// What would do.
-    pub needs: Role,
+pub enum Denied {
+    /// The role is not enough.
+    #[error("{name} is {role} and may not do this; it needs {needs}")]
+    Role {
+        /// Who.
+        name: String,
+        /// What he is.
+        role: Role,
+        /// What would do.
+        needs: Role,
+    },
+    /// A program asked for what only people decide.
+    #[error(
+        "decisions need a person: sign in, use a personal token that is at most 12 hours old, or the command line on the machine itself"
+    )]
+    NeedsPerson,
+    /// The last proof is too old for something grave.
+    #[error("this needs your password once more: the last time was too long ago")]
+    NeedsProof,
 }
 
 impl Permission {
@@ -47,6 +60,20 @@ impl Permission {
         if actor.role >= self.needs() {
             return Ok(());
         }
-        Err(Denied { name: actor.name.clone(), role: actor.role, needs: self.needs() })
+        Err(Denied::Role { name: actor.name.clone(), role: actor.role, needs: self.needs() })
+    }
+}
+
+/// What is grave (decisions, activations, operators, secrets) asks for a person who proved himself lately.
+///
+/// # Errors
+/// [`Denied::NeedsPerson`] for programs, [`Denied::NeedsProof`] for people whose last proof is too old.
+pub fn check_proof(actor: &Actor, now: Timestamp) -> Result<(), Denied> {
+    match actor.means {
+        Means::OsAccount => Ok(()),
+        Means::Session { proved_at } if now <= proved_at.plus(PROOF_COUNTS) => Ok(()),
+        Means::Session { .. } => Err(Denied::NeedsProof),
+        Means::PersonalToken { issued_at } if now <= issued_at.plus(PERSONAL_DECIDES) => Ok(()),
+        Means::PersonalToken { .. } | Means::ServiceToken => Err(Denied::NeedsPerson),
     }
 }

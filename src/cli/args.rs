@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{
     apply, approvals, apps, assign, demo, doctor, explain, export, history, import, imports, init, operators, pairs,
-    plan, reconcile, retry, revisions, rules, sandbox, serve, status, store, sync, users,
+    plan, reconcile, retry, revisions, rules, sandbox, serve, status, store, sync, tokens, users,
 };
 
 /// Provisions accounts in apps over SCIM 2.0: plans, guards, asks, then pushes.
@@ -86,6 +86,7 @@ pub(crate) enum Sub {
     Disassociate(pairs::Disassociate),
     Rules(rules::Rules),
     Operators(operators::Operators),
+    Tokens(tokens::Tokens),
     Sandbox(sandbox::Sandbox),
     Store(store::Store),
     Doctor(doctor::Doctor),

@@ -6,13 +6,16 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Workspace;
 use crate::entropy::SystemEntropy;
 use crate::id::{InstanceId, OperatorId};
+use crate::password;
+use crate::secret::Secret;
 use crate::store::act::Identity;
 
-/// Founds the workspace's store; the OS account behind this process becomes its first operator, an admin. Returns the account.
+/// Founds the workspace's store; the OS account behind this process becomes its first operator, an admin. Returns the account, and the
+/// one-time token with which its password is set in the console.
 ///
 /// # Errors
 /// If the store is held by another process, or has an identity already.
-pub(crate) async fn found(workspace: &Workspace) -> Result<String, HostError> {
+pub(crate) async fn found(workspace: &Workspace) -> Result<(String, Secret), HostError> {
     let _lock = hold(workspace)?;
     let store = open_store(workspace, true).await?;
     let at = SystemClock.now();
@@ -34,5 +37,7 @@ pub(crate) async fn found(workspace: &Workspace) -> Result<String, HostError> {
         since: at,
     };
     store.put_operator(operator, id, at).await?;
-    Ok(account)
+    let token = password::token("once", &SystemEntropy);
+    store.put_bootstrap(password::fingerprint(&token)).await?;
+    Ok((account, token))
 }

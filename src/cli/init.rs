@@ -39,9 +39,10 @@ impl Init {
             Err(error) => return Err(error.into()),
         };
         let workspace = Workspace::open(&dir, &environment)?;
-        let account = found(&workspace).await.context("the files are written, but the store could not be made")?;
+        let (account, token) =
+            found(&workspace).await.context("the files are written, but the store could not be made")?;
         if door.globals().json {
-            let json = serde_json::json!({ "workspace": workspace.root, "written": written, "operator": account });
+            let json = serde_json::json!({ "workspace": workspace.root, "written": written, "operator": account, "token": token.expose() });
             door.print_json(&json)?;
             return Ok(Exit::Done);
         }
@@ -60,6 +61,11 @@ impl Init {
                     "record; you may approve what you caused, with a comment, and it is marked",
                 crate::access::FourEyes::Enforce => "enforce; nobody approves what he himself caused",
             }
+        );
+        let _ = writeln!(
+            out,
+            "One-time token for the console: {}\n`usher serve` says where the console is; at /set-up the token sets {account}'s password, once.",
+            token.expose()
         );
         out.push_str("\nNext:\n  1. describe your HR export in usher.toml, then `usher import --full people.csv`\n  2. describe an app in apps/ (a sample is there), its token in secrets/\n  3. `usher plan --draft` shows what would happen; `usher apply` and `usher sync` make it happen\n");
         say(&out)?;

@@ -36,6 +36,7 @@ mod show;
 mod status;
 mod store;
 mod sync;
+mod tokens;
 mod users;
 mod value;
 

@@ -1,7 +1,11 @@
 //! `usher operators`: who may act in Usher.
 
+use std::io::{self, BufRead, IsTerminal};
+
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use crate::access::credential::Typed;
 use crate::access::operator::{FourEyes, Role};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
@@ -45,6 +49,15 @@ enum What {
         /// record or enforce
         how: FourEyes,
     },
+    /// Set a password for the console and the API, your own or, as an admin, anybody's; asked for on the terminal, or read from stdin
+    #[command(after_help = "Example:\n  usher operators password kenji")]
+    Password {
+        /// The operator [default: you]
+        name: Option<String>,
+    },
+    /// A new one-time token, with which the first admin sets a password in the console
+    #[command(after_help = "Example:\n  usher operators bootstrap")]
+    Bootstrap,
     /// Disable one; his decisions stay in the history
     #[command(after_help = "Example:\n  usher operators disable kenji")]
     Disable {
@@ -61,8 +74,29 @@ impl Operators {
                 Command::OperatorAdd { name, role, os_account, user: user.map(UserRef) }
             }
             What::FourEyes { how } => Command::FourEyes { four_eyes: how },
+            What::Password { name } => Command::PasswordSet { name, password: typed()? },
+            What::Bootstrap => Command::Bootstrap,
             What::Disable { name } => Command::OperatorDisable { name },
         })
         .await
     }
+}
+
+/// A password: twice on a terminal, without showing it; the first line of stdin otherwise.
+fn typed() -> anyhow::Result<Typed> {
+    if !io::stdin().is_terminal() {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).context("could not read the password from stdin")?;
+        return Ok(Typed::new(line.trim_end_matches(['\r', '\n'])));
+    }
+    let first = hidden("New password, at least 15 characters: ")?;
+    if hidden("Once more: ")? != first {
+        bail!("the two passwords differ; nothing was changed");
+    }
+    Ok(Typed::new(first))
+}
+
+/// One line from the terminal, not shown while it is typed.
+fn hidden(prompt: &str) -> anyhow::Result<String> {
+    rpassword::prompt_password(prompt).context("could not read from the terminal")
 }

@@ -107,6 +107,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Sub::Disassociate(command) => command.run(door).await,
         Sub::Rules(command) => command.run(door).await,
         Sub::Operators(command) => command.run(door).await,
+        Sub::Tokens(command) => command.run(door).await,
         Sub::Sandbox(command) => command.run(door).await,
         Sub::Store(command) => command.run(door).await,
         Sub::Doctor(command) => command.run(door).await,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -11,11 +12,12 @@ use crate::cli::apply::{base, remember_base};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::cli::host::{Host, HostError, socket_settings};
-use crate::config::{LockError, Workspace};
+use crate::config::{LockError, ServerConfig, Workspace};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::Unwatched;
 use crate::server::socket::{self, Socket, SocketError};
+use crate::server::{House, Settings, web};
 
 /// Hold the workspace: run every app on its schedule, push at once what changes, answer the command line.
 ///
@@ -37,7 +39,8 @@ impl Serve {
         tracing::info!(workspace = %workspace.root.display(), pid = std::process::id(), "serving");
         let keeping = workspace.keeping();
         let keeper = tokio::spawn(Arc::clone(&host.engine).keep_history(keeping.clone()));
-        run(&host, socket, stop).await;
+        let web = listen(&workspace.config.server, &host).await?;
+        run(&host, socket, web, stop).await;
         // It ends by itself: the engine is stopping.
         drop(keeper.await);
         host.engine.keep_head_or_say(&keeping.heads, true).await;
@@ -67,8 +70,27 @@ pub(crate) async fn hold(workspace: &Workspace) -> anyhow::Result<(Host, Socket)
     Ok((host, socket))
 }
 
-/// Runs engine and socket until `stop` says so; both end before this returns.
-pub(crate) async fn run(host: &Host, socket: Socket, mut stop: watch::Receiver<bool>) {
+/// The web server's door: API and console.
+pub(crate) type Web = Option<(Arc<House>, TcpListener)>;
+
+/// Opens the web server's door, if the workspace wants one.
+///
+/// # Errors
+/// If the address is taken.
+pub(crate) async fn listen(config: &ServerConfig, host: &Host) -> anyhow::Result<Web> {
+    let Some(wanted) = config.listen else { return Ok(None) };
+    let listener = TcpListener::bind(wanted).await.with_context(|| {
+        format!("could not listen on {wanted}; set [server] listen in usher.toml (or USHER_LISTEN) to another address, or to \"\" for none")
+    })?;
+    let listen = listener.local_addr().context("the listener has no address")?;
+    let origin = config.origin.clone().unwrap_or_else(|| format!("http://{listen}"));
+    tracing::info!(console = origin, "the console and the API answer");
+    Ok(Some((House::new(Arc::clone(&host.engine), Settings { listen, origin }), listener)))
+}
+
+/// Runs engine, socket and web server until `stop` says so; all end before this returns.
+pub(crate) async fn run(host: &Host, socket: Socket, web: Web, mut stop: watch::Receiver<bool>) {
+    let pages = serve_web(web, stop.clone());
     let engine = Arc::clone(&host.engine);
     let talks = socket.serve(Arc::clone(&host.engine), stop.clone());
     let halt = async {
@@ -76,7 +98,14 @@ pub(crate) async fn run(host: &Host, socket: Socket, mut stop: watch::Receiver<b
         let _closed = stop.wait_for(|stop| *stop).await;
         host.engine.stop();
     };
-    tokio::join!(engine.serve(), talks, halt);
+    tokio::join!(engine.serve(), talks, pages, halt);
+}
+
+async fn serve_web(web: Web, stop: watch::Receiver<bool>) {
+    let Some((house, listener)) = web else { return };
+    if let Err(error) = web::serve(house, listener, stop).await {
+        tracing::error!(%error, "the web server broke down; the rest goes on");
+    }
 }
 
 /// Turns true on SIGTERM or SIGINT.

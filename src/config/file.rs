@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use crate::access::operator::FourEyes;
 use crate::clock::Span;
+use crate::config::server::{RawServer, ServerConfig};
 use crate::directory::role::RoleDefinition;
 use crate::directory::source::{Missing, Source, SourceTarget};
 use crate::directory::user::Standing;
@@ -28,6 +29,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// Roles by condition.
     pub roles: Vec<RoleDefinition>,
+    /// Where the web server answers.
+    pub server: ServerConfig,
     /// How long the history is kept.
     pub history: History,
 }
@@ -68,6 +71,8 @@ struct RawConfig {
     roles: Vec<Spanned<RawRole>>,
     #[serde(default)]
     history: RawHistory,
+    #[serde(default)]
+    server: RawServer,
 }
 
 /// A role as typed. The domain's own type is for bundles; here the span matters.
@@ -130,7 +135,8 @@ struct Checker<'a> {
 }
 
 impl Config {
-    /// Parses and checks `usher.toml`. `env` is the environment overlay: `USHER_STORE` replaces `store`.
+    /// Parses and checks `usher.toml`. `env` is the environment overlay: `USHER_STORE` replaces `store`, `USHER_LISTEN`
+    /// `server.listen`.
     ///
     /// # Errors
     /// The first mistake, with line and column.
@@ -147,7 +153,10 @@ impl Config {
             sources.push(checked);
         }
         let overlay = env("USHER_STORE").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let server = raw.server.check(env("USHER_LISTEN"));
+        let server = server.map_err(|(at, reason)| FileError::at(file, source, at, reason))?;
         Ok(Self {
+            server,
             store: overlay.or(raw.store).unwrap_or_else(|| PathBuf::from("store")),
             four_eyes: raw.four_eyes,
             sources,

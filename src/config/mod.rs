@@ -9,6 +9,7 @@ pub mod demo;
 pub mod file;
 pub mod init;
 pub mod lock;
+pub mod server;
 pub mod workspace;
 
 pub use bundle::{Conflict, Written};
@@ -17,4 +18,5 @@ pub use demo::demo_files;
 pub use file::Config;
 pub use init::init;
 pub use lock::{Holder, Lock, LockError};
+pub use server::ServerConfig;
 pub use workspace::{Workspace, WorkspaceError};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::credential::{Token, Typed};
 use crate::access::operator::{FourEyes, Operator};
 use crate::clock::Timestamp;
 use crate::connector::app::App;
@@ -119,6 +120,12 @@ pub enum Answer {
         /// How decisions are checked.
         four_eyes: FourEyes,
     },
+    /// The one-time token, shown once.
+    OneTime(Typed),
+    /// Tokens, without their secrets.
+    Tokens(Vec<TokenAnswer>),
+    /// A new token, with its secret: shown once.
+    Token(Box<TokenAnswer>),
     /// What the doctor found.
     Doctor(Vec<Check>),
     /// What `store verify` found.
@@ -437,6 +444,18 @@ pub struct ExportedEvent {
     pub event: Event,
     /// Its facts, oldest first, if they were asked for.
     pub entries: Vec<Entry>,
+}
+
+/// A token for the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenAnswer {
+    /// The token.
+    pub token: Token,
+    /// Its operator's name.
+    pub owner: String,
+    /// The token itself, in the answer that issues it and nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Typed>,
 }
 
 /// Progress of a long command.

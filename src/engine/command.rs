@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::credential::{TokenKind, Typed};
 use crate::access::operator::{FourEyes, Role};
 use crate::access::permission::Permission;
 use crate::clock::{Span, Timestamp};
@@ -16,7 +17,7 @@ use crate::engine::answer::PlanFile;
 use crate::engine::desk::status::HistoryFilter;
 use crate::engine::heads::ChainHead;
 use crate::engine::waiting::{Choice, Shown};
-use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber};
+use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber, TokenId};
 
 /// One request to the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -292,6 +293,33 @@ pub enum Command {
         /// Who.
         name: String,
     },
+    /// Set a password for the network.
+    PasswordSet {
+        /// Whose; one's own otherwise.
+        name: Option<String>,
+        /// The password.
+        password: Typed,
+    },
+    /// A new one-time token, with which the first admin sets a password in the console.
+    Bootstrap,
+    /// All tokens.
+    Tokens,
+    /// Issue a token of one's own.
+    TokenAdd {
+        /// What for.
+        name: String,
+        /// What it may do.
+        role: Role,
+        /// A person's or a program's.
+        kind: TokenKind,
+        /// How long it lives; 90 days otherwise.
+        days: Option<u64>,
+    },
+    /// Forget a token.
+    TokenRevoke {
+        /// Which.
+        id: TokenId,
+    },
     /// Check store, apps and leavers.
     Doctor {
         /// The workspace's files, compared with the active revision.
@@ -371,6 +399,10 @@ impl Command {
             | Self::HeadsCheck { .. }
             | Self::EventShow { .. }
             | Self::Operators
+            | Self::Tokens
+            | Self::PasswordSet { .. }
+            | Self::TokenAdd { .. }
+            | Self::TokenRevoke { .. }
             | Self::Doctor { .. }
             | Self::StoreVerify => Permission::Read,
             Self::Retry { .. } => Permission::Retry,
@@ -396,7 +428,24 @@ impl Command {
             | Self::FourEyes { .. }
             | Self::OperatorAdd { .. }
             | Self::OperatorDisable { .. }
+            | Self::Bootstrap
             | Self::StoreBackup { .. } => Permission::Administer,
+        }
+    }
+
+    /// Whether it is grave enough to ask for a person who proved himself lately: decisions, activations, operators, secrets.
+    pub fn is_grave(&self) -> bool {
+        match self {
+            Self::Apply { dry_run, .. } => !dry_run,
+            Self::Decide { .. }
+            | Self::Rematch { .. }
+            | Self::Rollback { .. }
+            | Self::OperatorAdd { .. }
+            | Self::OperatorDisable { .. }
+            | Self::PasswordSet { .. }
+            | Self::Bootstrap
+            | Self::TokenAdd { .. } => true,
+            _ => false,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::access::actor::Actor;
+use crate::access::credential::Means;
 use crate::access::permission::Denied;
 use crate::clock::Clock;
 use crate::connector::app::AppSpec;
@@ -169,6 +170,7 @@ impl Engine {
             role: operator.role,
             user: operator.user,
             claimed: claimed.is_some(),
+            means: Means::OsAccount,
         })
     }
 }

@@ -1,3 +1,15 @@
-//! The house's servers: the workspace's socket.
+//! The house's servers: the workspace's socket for the command line, and the web for the API and the console. All are doors to the same
+//! engine: they send it [`Command`](crate::engine::Command)s and show its [`Answer`](crate::engine::Answer)s.
 
+pub mod api;
+pub mod console;
+pub mod house;
+pub mod lockout;
+pub mod permit;
+pub mod problem;
+pub mod session;
+pub mod shield;
 pub mod socket;
+pub mod web;
+
+pub use house::{House, Settings};

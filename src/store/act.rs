@@ -24,6 +24,7 @@ use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
 use crate::provision::outcome::{Exchange, Outcome};
 use crate::provision::plan::{PlanPage, PlanSummary};
+use crate::store::keyring::Keyring;
 use crate::store::query::{
     AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting,
     Window,
@@ -224,7 +225,7 @@ pub struct Identity {
 
 /// The store.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: Keyring {
     // --- identity and operators -------------------------------------------------------------------------------------
 
     /// Writes the identity; a second call with the same instance is a no-op, with another a conflict.

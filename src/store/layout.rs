@@ -42,6 +42,9 @@
 //! | `T` | time, revision number | who activated it |
 //! | `Z` | sequence | nothing: entries that say what was erased |
 //! | `O` | 0 and import id, or 1 and revision number | operators, beside the one who brought it, whose act put it in force |
+//! | `K` | `p`, operator id | password hash |
+//! | `K` | `t`, digest of the token | token for the API |
+//! | `K` | `b` | digest of the one-time token |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -136,6 +139,28 @@ impl Key {
 /// Without case, for searches of addresses; and how userNames were folded before [`crate::text::folded`].
 pub(crate) fn folded(text: &str) -> String {
     text.to_lowercase()
+}
+
+/// The password of an operator.
+pub(crate) fn password(operator: OperatorId) -> Key {
+    Key::new(b'K').byte(b'p').id(operator.as_bytes())
+}
+
+/// A token for the API.
+pub(crate) fn token(digest: Digest) -> Key {
+    let mut key = tokens();
+    key.0.extend_from_slice(&digest.0);
+    key
+}
+
+/// All tokens.
+pub(crate) fn tokens() -> Key {
+    Key::new(b'K').byte(b't')
+}
+
+/// The one-time token.
+pub(crate) fn bootstrap() -> Key {
+    Key::new(b'K').byte(b'b')
 }
 
 pub(crate) fn meta(word: &str) -> Key {

@@ -8,6 +8,7 @@
 pub mod act;
 pub mod backup;
 pub mod exercise;
+pub mod keyring;
 pub mod memory;
 pub mod query;
 pub mod sled;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::access::credential::{PasswordHash, Token};
 use crate::access::operator::Operator;
 use crate::clock::Timestamp;
 use crate::connector::revision::Revision;
@@ -68,6 +69,9 @@ rows! {
     StoredHead = "the end of the chain";
     Identity = "the identity";
     Operator = "an operator";
+    PasswordHash = "a password";
+    Token = "a token";
+    Digest = "a digest";
     User = "a user";
     StagedRow = "a staged row";
     Revision = "a revision";

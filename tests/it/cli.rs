@@ -13,6 +13,8 @@ pub(crate) fn usher(dir: &Path) -> Command {
     for name in ["USHER_WORKSPACE", "USHER_STORE", "USHER_LOG", "RUST_LOG", "NO_COLOR", "COLUMNS"] {
         command.env_remove(name);
     }
+    // Any free port: many workspaces are served side by side.
+    command.env("USHER_LISTEN", "127.0.0.1:0");
     command
 }
 

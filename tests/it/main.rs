@@ -26,4 +26,5 @@ mod scim;
 mod serve;
 mod store;
 mod tidy;
+mod web;
 mod workspace;

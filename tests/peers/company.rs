@@ -171,6 +171,7 @@ impl Company {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("USHER_") || name == "RUST_LOG") {
             command.env_remove(name);
         }
+        command.env("USHER_LISTEN", "127.0.0.1:0");
         command.current_dir(self.dir.path()).args(words).output().unwrap()
     }
 

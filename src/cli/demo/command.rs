@@ -14,6 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::host::socket_settings;
 use crate::cli::serve;
 use crate::cli::show::{Style, Tint};
+use crate::config::ServerConfig;
 use crate::server::socket::Socket;
 
 /// See the whole walk with a company that ships with Usher.
@@ -81,7 +82,18 @@ async fn keep_serving(door: &Door, company: &Company, stop: watch::Receiver<bool
     let workspace = &company.workspace;
     let socket = Socket::bind(&workspace.socket_path(None), socket_settings(workspace)).await?;
     let host = door.host().context("the walk holds the workspace")?;
-    serve::run(host, socket, stop).await;
+    // Any free port: several demos may run.
+    let anywhere = ServerConfig { listen: Some(([127, 0, 0, 1], 0).into()), origin: None };
+    let web = serve::listen(&anywhere, host).await?;
+    if let Some((house, _)) = &web {
+        let token = host.engine.bootstrap().await?;
+        say(&format!(
+            "\nOr in a browser: {}/set-up\nwith the one-time token {}\n\nServing; Ctrl-C ends the demo.\n",
+            house.settings.origin,
+            token.expose()
+        ))?;
+    }
+    serve::run(host, socket, web, stop).await;
     say("\nStopped.\n")
 }
 
@@ -105,6 +117,5 @@ fn farewell(style: &Style, company: &Company) -> String {
     ] {
         out.push_str(&format!("  {usher} {command}\n"));
     }
-    out.push_str("\nServing; Ctrl-C ends the demo.\n");
     out
 }

@@ -1,7 +1,7 @@
 //! One answer as text, whatever it is.
 
 use crate::cli::show::style::Style;
-use crate::cli::show::{approvals, apps, directory, entitlements, events, explain, plan, reconcile};
+use crate::cli::show::{approvals, apps, directory, entitlements, events, explain, keys, plan, reconcile};
 use crate::engine::answer::{Answer, CheckLevel};
 use crate::provision::event::StatusKind;
 use crate::store::query::ImportState;
@@ -39,6 +39,9 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::Explained(explained) => explain::explained(style, explained),
         Answer::Event(event) => events::event(style, event),
         Answer::Operators { operators, four_eyes } => apps::operators(style, operators, *four_eyes),
+        Answer::OneTime(token) => keys::one_time(style, token),
+        Answer::Tokens(tokens) => keys::tokens(style, tokens),
+        Answer::Token(token) => keys::token(style, token),
         Answer::Doctor(checks) => apps::checks(style, checks),
         Answer::Verified(verified) => apps::verified(style, verified),
     }

@@ -7,6 +7,7 @@ pub(crate) mod directory;
 pub(crate) mod entitlements;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod keys;
 pub(crate) mod plan;
 pub(crate) mod reconcile;
 pub(crate) mod style;

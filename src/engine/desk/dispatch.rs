@@ -1,6 +1,7 @@
 //! One command in, one answer out.
 
 use crate::access::actor::Actor;
+use crate::access::permission::check_proof;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::{Engine, EngineError, Watcher};
@@ -12,6 +13,9 @@ impl Engine {
     /// [`EngineError`], with what to do.
     pub async fn answer(&self, actor: &Actor, command: Command, watcher: &dyn Watcher) -> Result<Answer, EngineError> {
         command.permission().check(actor)?;
+        if command.is_grave() {
+            check_proof(actor, self.parts.clock.now())?;
+        }
         match command {
             Command::Import { .. }
             | Command::Imports { .. }
@@ -62,6 +66,18 @@ impl Engine {
             Command::Retry { events } => self.retry(actor, &events).await,
             Command::Rematch { user, app } => self.rematch(actor, &user, &app).await,
             Command::Disassociate { user, app } => self.disassociate(actor, &user, &app).await,
+            Command::PasswordSet { .. }
+            | Command::Bootstrap
+            | Command::Tokens
+            | Command::TokenAdd { .. }
+            | Command::TokenRevoke { .. } => self.keys(actor, command).await,
+            other => self.keep(actor, other).await,
+        }
+    }
+
+    /// Commands about operators and the store.
+    async fn keep(&self, actor: &Actor, command: Command) -> Result<Answer, EngineError> {
+        match command {
             Command::Operators => self.operators().await,
             Command::FourEyes { four_eyes } => self.set_four_eyes(actor, four_eyes).await,
             Command::OperatorAdd { name, role, os_account, user } => {
@@ -74,6 +90,7 @@ impl Engine {
                 let records = self.parts.store.backup(file.clone()).await?;
                 Ok(Answer::Done(format!("{records} records written to {}", file.display())))
             }
+            _ => Err(EngineError::Invalid("nobody answers this command; please report it".to_owned())),
         }
     }
 }

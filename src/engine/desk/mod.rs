@@ -11,6 +11,7 @@ pub mod explain;
 pub mod explain_then;
 pub mod history;
 pub mod imports;
+pub mod keys;
 pub mod leavers;
 pub mod operators;
 pub mod pairs;

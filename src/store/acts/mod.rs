@@ -1,6 +1,7 @@
 //! The acts as plain functions: reads over [`Rows`](crate::store::kv::Rows), writes over a
 //! [`Group`](crate::store::group::Group). Written once, for every backend. Never do I/O of their own.
 
+pub(crate) mod access;
 pub(crate) mod admission;
 pub(crate) mod briefs;
 pub(crate) mod catalogue;

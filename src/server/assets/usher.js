@@ -1,0 +1,2 @@
+"use strict";
+// A little script of our own. Every page works without it.

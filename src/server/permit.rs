@@ -1,0 +1,162 @@
+//! A permission is the type of a handler's parameter: who has none does not reach the handler.
+//!
+//! [`Permit`] is for the API (a problem if something is missing), [`Visitor`] for the console (the sign-in page). A cookie counts for
+//! what changes something only together with the session's form token and an origin of our own.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::{HeaderMap, Method, header, request::Parts};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::cookie::CookieJar;
+
+use crate::access::Actor;
+use crate::access::permission::Permission;
+use crate::secret::Secret;
+use crate::server::house::House;
+use crate::server::problem::Problem;
+use crate::server::session::Session;
+
+/// The header that carries the form token where there is no form.
+pub const CSRF_HEADER: &str = "x-usher-csrf";
+
+/// A permission as a type.
+pub trait Level: Send + Sync {
+    /// The permission.
+    const PERMISSION: Permission;
+}
+
+macro_rules! levels {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $name;
+        impl Level for $name {
+            const PERMISSION: Permission = Permission::$name;
+        }
+    )*};
+}
+
+levels! {
+    /// To look.
+    Read;
+    /// To put failures right.
+    Retry;
+    /// To decide.
+    Decide;
+    /// To change things.
+    Administer;
+}
+
+/// Somebody who may, in the API.
+#[derive(Debug, Clone)]
+pub struct Permit<L> {
+    /// Who.
+    pub actor: Actor,
+    level: PhantomData<L>,
+}
+
+/// Somebody who may, in the console.
+#[derive(Debug, Clone)]
+pub struct Visitor<L> {
+    /// Who.
+    pub actor: Actor,
+    /// His session.
+    pub session: Session,
+    level: PhantomData<L>,
+}
+
+impl<L> Visitor<L> {
+    /// Whether a form is from a page of this session.
+    ///
+    /// # Errors
+    /// [`Problem::foreign_form`] if its token is another one.
+    pub fn check(&self, csrf: &str) -> Result<(), Problem> {
+        if csrf == self.session.csrf { Ok(()) } else { Err(Problem::foreign_form()) }
+    }
+}
+
+/// The cookie's name: with the prefix that binds it to this host where there is TLS.
+pub fn cookie_name(house: &House) -> &'static str {
+    if house.settings.is_secure() { "__Host-usher" } else { "usher" }
+}
+
+/// The session's token, as the cookie has it.
+pub fn cookie(house: &House, headers: &HeaderMap) -> Option<Secret> {
+    CookieJar::from_headers(headers).get(cookie_name(house)).map(|cookie| Secret::new(cookie.value()))
+}
+
+/// Whether a request that changes something comes from a page of ours: what the browser says of its origin, if it says anything.
+pub fn is_from_here(house: &House, headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").and_then(|value| value.to_str().ok());
+    let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
+    site.is_none_or(|site| matches!(site, "same-origin" | "none"))
+        && origin.is_none_or(|origin| origin == house.settings.origin)
+}
+
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whoever sends a request to the API: by token, or by cookie.
+async fn caller(parts: &Parts, house: &House) -> Result<Actor, Problem> {
+    let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if let Some(bearer) = bearer {
+        let token = bearer.strip_prefix("Bearer ").or_else(|| bearer.strip_prefix("bearer "));
+        let token = Secret::new(token.ok_or_else(Problem::unauthorized)?.trim());
+        return house.engine.actor_of_token(&token).await?.ok_or_else(Problem::unauthorized);
+    }
+    let (actor, session) = signed_in(&parts.headers, house).await?.ok_or_else(Problem::unauthorized)?;
+    if changes(&parts.method) {
+        let form = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+        if form != Some(session.csrf.as_str()) || !is_from_here(house, &parts.headers) {
+            return Err(Problem::foreign_form());
+        }
+    }
+    Ok(actor)
+}
+
+/// Who is signed in by cookie.
+///
+/// # Errors
+/// If the store fails.
+pub async fn signed_in(headers: &HeaderMap, house: &House) -> Result<Option<(Actor, Session)>, Problem> {
+    let Some(session) = cookie(house, headers).and_then(|token| house.sessions.find(&token, house.now())) else {
+        return Ok(None);
+    };
+    let actor = house.engine.actor_of(session.operator, session.means()).await?;
+    Ok(actor.map(|actor| (actor, session)))
+}
+
+impl<L: Level> FromRequestParts<Arc<House>> for Permit<L> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Problem> {
+        let actor = caller(parts, house).await?;
+        L::PERMISSION
+            .check(&actor)
+            .map_err(|denied| Problem::from(crate::engine::context::EngineError::from(denied)))?;
+        Ok(Self { actor, level: PhantomData })
+    }
+}
+
+impl<L: Level> FromRequestParts<Arc<House>> for Visitor<L> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Response> {
+        let found = signed_in(&parts.headers, house).await.map_err(IntoResponse::into_response)?;
+        let Some((actor, session)) = found else {
+            let back = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+            let back = if parts.method == Method::GET { back } else { String::new() };
+            return Err(Redirect::to(&crate::server::console::sign_in::address(&back)).into_response());
+        };
+        if changes(&parts.method) && !is_from_here(house, &parts.headers) {
+            return Err(Problem::foreign_form().into_response());
+        }
+        L::PERMISSION
+            .check(&actor)
+            .map_err(|denied| Problem::from(crate::engine::context::EngineError::from(denied)).into_response())?;
+        Ok(Self { actor, session, level: PhantomData })
+    }
+}
