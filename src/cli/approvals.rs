@@ -12,7 +12,7 @@ use crate::cli::value::kind;
 use crate::clock::Span;
 use crate::engine::answer::Answer;
 use crate::engine::command::{Command, UserRef};
-use crate::engine::waiting::{Choice, Shown};
+use crate::engine::pending::{Choice, Shown};
 use crate::id::{AppName, BatchId, EventId};
 use crate::provision::guard::finding::FindingKind;
 use crate::provision::operation::Kind;

@@ -14,9 +14,9 @@ use crate::digest::Digest;
 use crate::directory::user::User;
 use crate::engine::explained::Explained;
 use crate::engine::heads::ChainHead;
+use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
 use crate::engine::perform::SourceRead;
 use crate::engine::retention::Pruned;
-use crate::engine::waiting::{Asking, Chosen, Leaver, Shown, Waiting};
 use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
 use crate::provision::drift::ReconcileReport;
@@ -78,7 +78,7 @@ pub enum Answer {
     /// What a sync did, one an app.
     Synced(Vec<SyncAnswer>),
     /// Pending events.
-    Approvals(Vec<Waiting>),
+    Approvals(Vec<Pending>),
     /// What a decision would take.
     Chosen(Chosen),
     /// Who should have no account any more, and has.
@@ -162,11 +162,11 @@ pub struct BatchAnswer {
     /// Count and digest of what is decided with it.
     pub shown: Shown,
     /// What is decided with it. For adoptions: accounts that are as the rules want them, or anything else than adoptions.
-    pub exact: Vec<Waiting>,
+    pub exact: Vec<Pending>,
     /// Adoptions of accounts with other values than the rules want; the finding says what becomes of those.
-    pub differing: Vec<Waiting>,
+    pub differing: Vec<Pending>,
     /// Adoptions that are blocked because several accounts match: not decided with the batch.
-    pub ambiguous: Vec<Waiting>,
+    pub ambiguous: Vec<Pending>,
 }
 
 /// What the last reconcile of an app found, in short.

@@ -16,7 +16,7 @@ use crate::directory::value::Value;
 use crate::engine::answer::PlanFile;
 use crate::engine::desk::status::HistoryFilter;
 use crate::engine::heads::ChainHead;
-use crate::engine::waiting::{Choice, Shown};
+use crate::engine::pending::{Choice, Shown};
 use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber, TokenId};
 
 /// One request to the engine.

@@ -219,7 +219,7 @@ async fn cleared<'a>(
     pushed: &mut Pushed,
 ) -> Result<Option<Vec<Change<'a>>>, EngineError> {
     let (mut changes, mut void) = (Vec::with_capacity(claimed.edges.len()), Vec::new());
-    let protections = shared.protections(claimed.edges.iter().map(|edge| (&edge.event, edge.app_digest))).await?;
+    let protections = shared.protections(claimed.edges.iter().map(|edge| &edge.event)).await?;
     for edge in &claimed.edges {
         match clear(shared, &claimed.key, edge, &protections) {
             Ok(change) => changes.push(change),
@@ -329,7 +329,7 @@ async fn made(shared: &Shared, claimed: &ClaimedEdges) -> Result<Result<Entitlem
     }
     let mut pushed = Pushed::default();
     let Some(first) = claimed.edges.first() else { return Ok(Err(pushed)) };
-    let protections = shared.protections(std::iter::once((&first.event, first.app_digest))).await?;
+    let protections = shared.protections(std::iter::once(&first.event)).await?;
     let today = shared.today(&protections, first.event.id, shared.clock.now());
     let cleared = clearance::clear_group(&first.event, &first.account, &first.change, &shared.app.spec, today);
     let cleared = match cleared {

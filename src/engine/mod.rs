@@ -20,6 +20,7 @@ pub mod lane;
 pub mod leavers;
 pub mod members;
 pub mod observe;
+pub mod pending;
 pub mod perform;
 pub mod plan;
 pub mod push;
@@ -32,7 +33,6 @@ pub mod retention;
 pub mod round;
 pub mod sources;
 mod today;
-pub mod waiting;
 
 pub use answer::Answer;
 pub use command::Command;

@@ -235,7 +235,7 @@ pub(super) async fn claim(shared: Arc<Shared>, wanted: Wanted) -> Result<Vec<Rea
     claimed.retain(|one| !except.contains(&one.event.id));
     claimed.truncate(limit);
     let (mut ready, mut void, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
-    let protections = shared.protections(claimed.iter().map(|one| (&one.event, one.app_digest))).await?;
+    let protections = shared.protections(claimed.iter().map(|one| &one.event)).await?;
     for one in claimed {
         if one.event.status.kind() == StatusKind::Verifying {
             ready.push(Ready::LookUp(one));

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use crate::clock::Timestamp;
-use crate::digest::Digest;
 use crate::engine::context::EngineError;
 use crate::engine::plan;
 use crate::engine::push::Shared;
@@ -19,13 +18,9 @@ pub(super) struct Protections(HashMap<EventId, Vec<Finding>>);
 
 impl Shared {
     /// Asks for those of `filed` that were planned under another digest of the app than today's: the others were asked then.
-    pub(super) async fn protections(
-        &self,
-        filed: impl Iterator<Item = (&Event, Digest)>,
-    ) -> Result<Protections, EngineError> {
+    pub(super) async fn protections(&self, filed: impl Iterator<Item = &Event>) -> Result<Protections, EngineError> {
         let app = &self.app;
-        let older: Vec<&Event> =
-            filed.filter(|(_, digest)| *digest != app.spec.digest).map(|(event, _)| event).collect();
+        let older: Vec<&Event> = filed.filter(|event| event.app_digest != app.spec.digest).collect();
         if older.is_empty() {
             return Ok(Protections::default());
         }

@@ -173,11 +173,6 @@ impl Operation {
         hasher.value(&self.edges);
     }
 
-    /// The new values by path: what a create sends and what an update leaves behind.
-    pub fn new_values(&self) -> BTreeMap<String, Value> {
-        self.changes.iter().filter_map(|change| Some((change.path.clone(), change.new.clone()?))).collect()
-    }
-
     /// `pushed` as it is after this operation succeeded.
     pub fn pushed_after(&self, pushed: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
         let mut after = if self.kind == Kind::Create { BTreeMap::new() } else { pushed.clone() };

@@ -14,6 +14,7 @@ use axum_extra::extract::cookie::CookieJar;
 use crate::access::Actor;
 use crate::access::permission::Permission;
 use crate::secret::Secret;
+use crate::server::console::asking::Trouble;
 use crate::server::house::House;
 use crate::server::problem::Problem;
 use crate::server::session::Session;
@@ -64,6 +65,8 @@ pub struct Visitor<L> {
     pub actor: Actor,
     /// His session.
     pub session: Session,
+    /// The session's cookie.
+    pub cookie: Secret,
     level: PhantomData<L>,
 }
 
@@ -107,7 +110,7 @@ async fn caller(parts: &Parts, house: &House) -> Result<Actor, Problem> {
         let token = Secret::new(token.ok_or_else(Problem::unauthorized)?.trim());
         return house.engine.actor_of_token(&token).await?.ok_or_else(Problem::unauthorized);
     }
-    let (actor, session) = signed_in(&parts.headers, house).await?.ok_or_else(Problem::unauthorized)?;
+    let (actor, session, _) = signed_in(&parts.headers, house).await?.ok_or_else(Problem::unauthorized)?;
     if changes(&parts.method) {
         let form = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
         if form != Some(session.csrf.as_str()) || !is_from_here(house, &parts.headers) {
@@ -121,12 +124,11 @@ async fn caller(parts: &Parts, house: &House) -> Result<Actor, Problem> {
 ///
 /// # Errors
 /// If the store fails.
-pub async fn signed_in(headers: &HeaderMap, house: &House) -> Result<Option<(Actor, Session)>, Problem> {
-    let Some(session) = cookie(house, headers).and_then(|token| house.sessions.find(&token, house.now())) else {
-        return Ok(None);
-    };
+pub async fn signed_in(headers: &HeaderMap, house: &House) -> Result<Option<(Actor, Session, Secret)>, Problem> {
+    let Some(cookie) = cookie(house, headers) else { return Ok(None) };
+    let Some(session) = house.sessions.find(&cookie, house.now()) else { return Ok(None) };
     let actor = house.engine.actor_of(session.operator, session.means()).await?;
-    Ok(actor.map(|actor| (actor, session)))
+    Ok(actor.map(|actor| (actor, session, cookie)))
 }
 
 impl<L: Level> FromRequestParts<Arc<House>> for Permit<L> {
@@ -145,18 +147,19 @@ impl<L: Level> FromRequestParts<Arc<House>> for Visitor<L> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, house: &Arc<House>) -> Result<Self, Response> {
-        let found = signed_in(&parts.headers, house).await.map_err(IntoResponse::into_response)?;
-        let Some((actor, session)) = found else {
+        let wrong = |problem: Problem| Trouble::from(problem).into_response();
+        let found = signed_in(&parts.headers, house).await.map_err(wrong)?;
+        let Some((actor, session, cookie)) = found else {
             let back = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
             let back = if parts.method == Method::GET { back } else { String::new() };
             return Err(Redirect::to(&crate::server::console::sign_in::address(&back)).into_response());
         };
         if changes(&parts.method) && !is_from_here(house, &parts.headers) {
-            return Err(Problem::foreign_form().into_response());
+            return Err(wrong(Problem::foreign_form()));
         }
         L::PERMISSION
             .check(&actor)
-            .map_err(|denied| Problem::from(crate::engine::context::EngineError::from(denied)).into_response())?;
-        Ok(Self { actor, session, level: PhantomData })
+            .map_err(|denied| wrong(crate::engine::context::EngineError::from(denied).into()))?;
+        Ok(Self { actor, session, cookie, level: PhantomData })
     }
 }

@@ -6,7 +6,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::access::permission::Denied;
-use crate::clock::Timestamp;
 use crate::engine::context::EngineError;
 use crate::store::act::StoreError;
 
@@ -46,10 +45,9 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "nobody is signed in", detail)
     }
 
-    /// 401: name or password is wrong.
-    pub fn wrong_password() -> Self {
-        let detail = "the name or the password is wrong";
-        Self::new(StatusCode::UNAUTHORIZED, "wrong-password", "not signed in", detail)
+    /// 500: a fault of ours.
+    pub fn fault(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "fault", "a fault in Usher; please report it", detail)
     }
 
     /// 403: a form came from somewhere else.
@@ -61,12 +59,6 @@ impl Problem {
     /// 404.
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing", what)
-    }
-
-    /// 429: too many failures.
-    pub fn locked(until: Timestamp) -> Self {
-        let detail = format!("too many failures; try again after {until}");
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "locked", "locked for a while", detail)
     }
 
     fn denied(denied: &Denied) -> Self {

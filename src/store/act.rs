@@ -81,8 +81,6 @@ pub struct Claimed {
     pub event: Event,
     /// The ledger entry.
     pub account: Account,
-    /// Digest of the app when it was planned.
-    pub app_digest: Digest,
 }
 
 /// What an attempt brought, for [`Store::finish`].
@@ -114,8 +112,6 @@ pub struct ClaimedEdge {
     pub event: Event,
     /// The ledger entry of the account.
     pub account: Account,
-    /// Digest of the app when the event was planned.
-    pub app_digest: Digest,
     /// What is to be done.
     pub change: EdgeChange,
     /// Attempts so far.

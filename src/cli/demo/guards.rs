@@ -10,7 +10,7 @@ use crate::cli::door::say;
 use crate::cli::show::answer;
 use crate::engine::answer::{Answer, ImportAnswer};
 use crate::engine::command::Command;
-use crate::engine::waiting::Choice;
+use crate::engine::pending::Choice;
 use crate::id::BatchId;
 use crate::provision::event::Event;
 use crate::provision::operation::Kind;

@@ -11,7 +11,7 @@ use crate::cli::show::{Style, Tint, answer};
 use crate::engine::answer::Answer;
 use crate::engine::command::{Command, UserRef};
 use crate::engine::desk::status::HistoryFilter;
-use crate::engine::waiting::Choice;
+use crate::engine::pending::Choice;
 use crate::id::{AppName, EventId};
 use crate::provision::event::Event;
 

@@ -8,14 +8,14 @@ use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::table::{Field, Grid, lines, text};
 use crate::cli::show::time;
 use crate::engine::answer::{BatchAnswer, DecisionAnswer};
-use crate::engine::waiting::{Asking, Chosen, Leaver, Waiting};
+use crate::engine::pending::{Asking, Chosen, Leaver, Pending};
 use crate::id::{BatchId, EventId};
 use crate::provision::event::Event;
 use crate::provision::operation::{Kind, Operation};
 use crate::text::printable;
 
 /// What waits for an approver.
-pub(crate) fn approvals(style: &Style, waiting: &[Waiting]) -> String {
+pub(crate) fn approvals(style: &Style, waiting: &[Pending]) -> String {
     let Some(first) = waiting.first() else { return "Nothing waits for a decision.\n".to_owned() };
     let mut out = table(style, waiting);
     out.push_str(&remedies(style, waiting.iter().flat_map(|waiting| &waiting.event.findings)));
@@ -43,10 +43,10 @@ pub(crate) fn approvals(style: &Style, waiting: &[Waiting]) -> String {
     out
 }
 
-fn table(style: &Style, waiting: &[Waiting]) -> String {
+fn table(style: &Style, waiting: &[Pending]) -> String {
     let mut grid =
         Grid::new(style, &["Event!", "User, app~", "Would do, and why it is held", "Because, and who decides"]);
-    for Waiting { event, asking } in waiting {
+    for Pending { event, asking } in waiting {
         let operation = &event.operation;
         let mut said = brief(operation, asking);
         said.extend(findings(&event.findings));

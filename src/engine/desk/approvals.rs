@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::engine::active::ActiveApp;
 use crate::engine::answer::{Answer, BatchAnswer, DecisionAnswer};
 use crate::engine::context::{Engine, EngineError};
-use crate::engine::waiting::{Choice, Chosen, Shown};
+use crate::engine::pending::{Choice, Chosen, Shown};
 use crate::id::{AppName, BatchId};
 use crate::provision::approval::{Decision, Ruling};
 use crate::provision::event::{Event, StatusKind};

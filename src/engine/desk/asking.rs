@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::directory::change::Cause;
 use crate::engine::active::{Active, ActiveApp};
 use crate::engine::context::{Engine, EngineError};
-use crate::engine::waiting::{Asking, Because, RulePlace, Waiting};
+use crate::engine::pending::{Asking, Because, Pending, RulePlace};
 use crate::id::{OperatorId, RevisionNumber};
 use crate::provision::event::Event;
 use crate::provision::operation::Kind;
@@ -69,9 +69,9 @@ impl Asker<'_> {
         Ok(concern.stuck(&self.operators, self.four_eyes, self.approvers(event)))
     }
 
-    pub(super) async fn waiting(&mut self, event: Event) -> Result<Waiting, EngineError> {
+    pub(super) async fn waiting(&mut self, event: Event) -> Result<Pending, EngineError> {
         let asking = self.asking(&event).await?;
-        Ok(Waiting { event, asking })
+        Ok(Pending { event, asking })
     }
 
     pub(super) async fn asking(&mut self, event: &Event) -> Result<Asking, EngineError> {

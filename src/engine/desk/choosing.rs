@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::context::{Engine, EngineError};
-use crate::engine::waiting::{Choice, Shown};
+use crate::engine::pending::{Choice, Shown};
 use crate::id::{AppName, EventId, UserId};
 use crate::provision::event::{Event, StatusKind};
 use crate::store::query::EventQuery;

@@ -3,7 +3,7 @@
 use crate::directory::user::{Standing, User};
 use crate::engine::answer::Answer;
 use crate::engine::context::{Engine, EngineError};
-use crate::engine::waiting::Leaver;
+use crate::engine::pending::Leaver;
 use crate::history::sentence;
 use crate::id::AppName;
 use crate::provision::account::{Account, MuteReason, Presence};

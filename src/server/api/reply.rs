@@ -31,8 +31,5 @@ pub async fn ask(house: &House, actor: &Actor, command: Command) -> Result<Answe
 /// An answer of another kind than the command's: a fault of ours.
 pub fn unexpected(answer: &Answer) -> Problem {
     let kind = serde_json::to_value(answer).ok().and_then(|json| json["answer"].as_str().map(str::to_owned));
-    Problem::from(crate::engine::context::EngineError::Invalid(format!(
-        "the engine gave another answer than was asked for: {}",
-        kind.unwrap_or_default()
-    )))
+    Problem::fault(format!("the engine gave another answer than was asked for: {}", kind.unwrap_or_default()))
 }

@@ -5,25 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use axum_extra::extract::Form;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::access::permission::Denied;
 use crate::access::{Permission, Role};
 use crate::clock::Timestamp;
-use crate::directory::value::Value;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
-use crate::engine::context::{EngineError, Unwatched};
-use crate::engine::waiting::{Choice, Shown, Waiting};
+use crate::engine::pending::{Choice, Pending, Shown};
 use crate::id::{BatchId, EventId};
+use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::{self, Place, Viewer};
-use crate::server::console::sign_in;
+use crate::server::console::words;
 use crate::server::house::House;
-use crate::server::permit::{self, Decide, Read, Visitor};
+use crate::server::permit::{Decide, Read, Visitor};
 use crate::server::problem::Problem;
 
 /// Events on one page.
@@ -37,7 +34,7 @@ pub struct Approvals {
     /// What was done just now, in sentences.
     pub told: Vec<String>,
     /// What waits, newest first.
-    pub waiting: Vec<Waiting>,
+    pub waiting: Vec<Pending>,
     /// Held batches as they stand.
     pub batches: BTreeMap<BatchId, Shown>,
     /// The time, for ages.
@@ -61,19 +58,15 @@ pub struct Decision {
 ///
 /// # Errors
 /// If the store fails.
-pub async fn show(
-    State(house): State<Arc<House>>,
-    visitor: Visitor<Read>,
-    headers: HeaderMap,
-) -> Result<Markup, Problem> {
+pub async fn show(State(house): State<Arc<House>>, visitor: Visitor<Read>) -> Result<Markup, Trouble> {
     let command = Command::Approvals { app: None, limit: LISTED_MAX };
-    let answer = house.engine.answer(&visitor.actor, command, &Unwatched).await?;
-    let Answer::Approvals(waiting) = answer else { return Err(crate::server::api::reply::unexpected(&answer)) };
-    let told = permit::cookie(&house, &headers).map(|token| house.sessions.take_told(&token)).unwrap_or_default();
+    let answer = asking::ask(&house, &visitor, command).await?;
+    let Answer::Approvals(waiting) = answer else { return Err(asking::unexpected(&answer)) };
+    let told = asking::told(&house, &visitor);
     let mut batches = BTreeMap::new();
     for batch in waiting.iter().filter_map(|each| each.event.batch).collect::<BTreeSet<_>>() {
         let command = Command::BatchShow { batch };
-        if let Answer::Batch(held) = house.engine.answer(&visitor.actor, command, &Unwatched).await? {
+        if let Answer::Batch(held) = asking::ask(&house, &visitor, command).await? {
             batches.insert(batch, held.shown);
         }
     }
@@ -88,14 +81,15 @@ pub async fn show(
 pub async fn decide(
     State(house): State<Arc<House>>,
     visitor: Visitor<Decide>,
-    headers: HeaderMap,
     Form(form): Form<Decision>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Trouble> {
     visitor.check(&form.csrf)?;
     let approve = match form.verdict.as_str() {
         "approve" => true,
         "reject" => false,
-        other => return Err(Problem::bad_request(format!("`{other}` is no decision; expected approve or reject"))),
+        other => {
+            return Err(Problem::bad_request(format!("`{other}` is no decision; expected approve or reject")).into());
+        }
     };
     let shown: Option<Shown> = match form.shown.as_deref().filter(|_| form.batch.is_some()) {
         Some(text) => Some(text.parse().map_err(Problem::bad_request)?),
@@ -104,36 +98,25 @@ pub async fn decide(
     let choice = match form.batch {
         Some(batch) => Choice { batches: vec![batch], ..Choice::default() },
         None if form.event.is_empty() => {
-            return Ok(told(&house, &headers, vec!["Nothing was chosen: tick what you decide about.".to_owned()]));
+            let lines = vec!["Nothing was chosen: tick what you decide about.".to_owned()];
+            return Ok(asking::go(&house, &visitor, "/approvals", lines));
         }
         None => Choice::of(form.event),
     };
     let command = Command::Decide { choice, shown, approve, comment: form.comment, dry_run: false };
-    match house.engine.answer(&visitor.actor, command, &Unwatched).await {
-        Ok(Answer::Decided(decisions)) => {
-            let word = if approve { "approved" } else { "rejected" };
-            let each = decisions.iter().map(|one| match (&one.refused, one.missing) {
-                (Some(why), _) => format!("{} {}: not decided: {why}", one.event, one.label),
-                (None, 0) => format!("{} {}: {word}", one.event, one.label),
-                (None, missing) => format!("{} {}: {word}; {missing} more must approve it", one.event, one.label),
-            });
-            Ok(told(&house, &headers, each.collect()))
-        }
-        Ok(other) => Err(crate::server::api::reply::unexpected(&other)),
-        Err(EngineError::Denied(Denied::NeedsProof)) => {
-            Ok(Redirect::to(&sign_in::again("/approvals", &visitor.actor.name)).into_response())
-        }
-        Err(EngineError::Invalid(why)) => Ok(told(&house, &headers, vec![why])),
-        Err(error) => Err(error.into()),
-    }
+    asking::act(&house, &visitor, command, "/approvals", |answer| decided(answer, approve)).await
 }
 
-/// Back to the page, which says what happened.
-fn told(house: &House, headers: &HeaderMap, lines: Vec<String>) -> Response {
-    if let Some(token) = permit::cookie(house, headers) {
-        house.sessions.tell(&token, lines);
-    }
-    Redirect::to("/approvals").into_response()
+/// What became of each, in a sentence.
+fn decided(answer: &Answer, approve: bool) -> Vec<String> {
+    let Answer::Decided(decisions) = answer else { return asking::done(answer) };
+    let word = if approve { "approved" } else { "rejected" };
+    let each = decisions.iter().map(|one| match (&one.refused, one.missing) {
+        (Some(why), _) => format!("{} {}: not decided: {why}", one.event, one.label),
+        (None, 0) => format!("{} {}: {word}", one.event, one.label),
+        (None, missing) => format!("{} {}: {word}; {missing} more must approve it", one.event, one.label),
+    });
+    each.collect()
 }
 
 /// The page.
@@ -141,9 +124,7 @@ pub fn page(context: &Approvals) -> Markup {
     let may = context.viewer.role >= Permission::Decide.needs();
     let body = html! {
         h1 { "Approvals" }
-        @if !context.told.is_empty() {
-            ul .told role="status" { @for line in &context.told { li { (line) } } }
-        }
+        (words::told(&context.told))
         @if context.waiting.is_empty() {
             p .hint { "Nothing waits for a decision. What a guard holds, or an app asks an approval for, appears here." }
         }
@@ -190,7 +171,7 @@ fn held(context: &Approvals, batch: BatchId, shown: &Shown, may: bool) -> Markup
     }
 }
 
-fn card(context: &Approvals, waiting: &Waiting, may: bool) -> Markup {
+fn card(context: &Approvals, waiting: &Pending, may: bool) -> Markup {
     let (event, asking) = (&waiting.event, &waiting.asking);
     let operation = &event.operation;
     let id = format!("pick-{}", event.id);
@@ -200,24 +181,10 @@ fn card(context: &Approvals, waiting: &Waiting, may: bool) -> Markup {
                 @if may { input .pick type="checkbox" name="event" value=(event.id) id=(id) aria-label=(format!("Choose {}", operation.label)); }
                 h3 id=(format!("title-{}", event.id)) { (operation.label) }
                 span .kind { (operation.kind) " in " (operation.app) }
-                span .hint { (event.id) " · waiting " (age(context.now, event.waiting_since)) }
+                span .hint { (event.id) " · waiting " (words::age(context.now, event.waiting_since)) }
                 @if event.escalated.is_some() { span .trouble { "escalated" } }
             }
-            @if !operation.changes.is_empty() {
-                table .diff {
-                    thead { tr { th { "Attribute" } th { "Now" } th { "Becomes" } th { "Rule" } } }
-                    tbody {
-                        @for change in &operation.changes {
-                            tr {
-                                th scope="row" { code { (change.path) } }
-                                td .old { (value(change.old.as_ref())) }
-                                td .new { (value(change.new.as_ref())) }
-                                td .hint { (asking.place(&change.path).unwrap_or_default()) }
-                            }
-                        }
-                    }
-                }
-            }
+            (words::diff(&operation.changes, Some(("Rule", &|change| asking.place(&change.path).unwrap_or_default().to_string()))))
             @if !operation.edges.is_empty() {
                 ul { @for edge in &operation.edges { li { (edge.words()) } } }
             }
@@ -233,19 +200,5 @@ fn card(context: &Approvals, waiting: &Waiting, may: bool) -> Markup {
                 dt { "Until" } dd { @match asking.expires { Some(at) => (at), None => "it never expires" } }
             }
         }
-    }
-}
-
-fn value(value: Option<&Value>) -> String {
-    value.map_or_else(|| "(none)".to_owned(), ToString::to_string)
-}
-
-fn age(now: Timestamp, since: Timestamp) -> String {
-    let minutes = now.millis_since(since) / 60_000;
-    match minutes {
-        0 => "less than a minute".to_owned(),
-        1..=119 => format!("{minutes} min"),
-        120..=2_879 => format!("{} h", minutes / 60),
-        _ => format!("{} days", minutes / 1_440),
     }
 }

@@ -13,24 +13,45 @@ use crate::server::session::Session;
 pub enum Place {
     /// What waits for a decision.
     Approvals,
+    /// People, and what they have where.
+    Users,
     /// Apps.
     Apps,
+    /// What decides who gets what.
+    Rules,
+    /// Events.
+    Activity,
+    /// What came into the directory.
+    Imports,
+    /// Operators and tokens.
+    Access,
 }
 
 impl Place {
-    const ALL: [Self; 2] = [Self::Approvals, Self::Apps];
+    const ALL: [Self; 7] =
+        [Self::Approvals, Self::Users, Self::Apps, Self::Rules, Self::Activity, Self::Imports, Self::Access];
 
     fn title(self) -> &'static str {
         match self {
             Self::Approvals => "Approvals",
+            Self::Users => "Users",
             Self::Apps => "Apps",
+            Self::Rules => "Rules",
+            Self::Activity => "Activity",
+            Self::Imports => "Imports",
+            Self::Access => "Access",
         }
     }
 
     fn address(self) -> &'static str {
         match self {
             Self::Approvals => "/approvals",
+            Self::Users => "/users",
             Self::Apps => "/apps",
+            Self::Rules => "/rules",
+            Self::Activity => "/activity",
+            Self::Imports => "/imports",
+            Self::Access => "/access",
         }
     }
 }

@@ -82,7 +82,6 @@ fn claimed(
         let edge = edges::find(rows, app, user, (&claimed.key, &claimed.name))?;
         claimed.edges.push(ClaimedEdge {
             account: ledger::load(rows, app, user)?,
-            app_digest: life.event.app_digest,
             event: life.event,
             change: queued.change,
             attempts: queued.attempts,

@@ -48,7 +48,7 @@ pub(crate) fn claim(
     for event in due {
         if let Some(life) = life::load(rows, event)? {
             let account = ledger::load(rows, app, life.event.operation.user)?;
-            claimed.push(Claimed { app_digest: life.event.app_digest, event: life.event, account });
+            claimed.push(Claimed { event: life.event, account });
         }
     }
     Ok(claimed)

@@ -3,7 +3,7 @@
 use usher::access::FourEyes;
 use usher::engine::Answer;
 use usher::engine::Command;
-use usher::engine::waiting::Choice;
+use usher::engine::pending::Choice;
 use usher::provision::event::StatusKind;
 
 use super::house::{House, Plan, people};

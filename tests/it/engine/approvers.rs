@@ -6,7 +6,7 @@ use usher::directory::Standing;
 use usher::engine::answer::{Check, CheckLevel};
 use usher::engine::command::Edit;
 use usher::engine::context::Unwatched;
-use usher::engine::waiting::{Choice, Chosen, Leaver, Waiting};
+use usher::engine::pending::{Choice, Chosen, Leaver, Pending};
 use usher::engine::{Answer, Command};
 use usher::id::AppName;
 use usher::provision::event::StatusKind;
@@ -24,7 +24,7 @@ fn two() -> Plan<'static> {
     Plan { app: "[assign]\nroles = [\"staff\"]\n[approvals]\ntwo = [\"create\"]\n", ..Plan::default() }
 }
 
-async fn waiting(house: &House) -> Vec<Waiting> {
+async fn waiting(house: &House) -> Vec<Pending> {
     match house.ask(Command::Approvals { app: None, limit: 100 }).await.unwrap() {
         Answer::Approvals(waiting) => waiting,
         other => panic!("{other:?}"),

@@ -11,7 +11,7 @@ use usher::directory::source::{Missing, Source, SourceTarget};
 use usher::engine::answer::{DecisionAnswer, PlanFile, SyncAnswer};
 use usher::engine::command::{Edit, UserRef};
 use usher::engine::context::Unwatched;
-use usher::engine::waiting::Choice;
+use usher::engine::pending::Choice;
 use usher::engine::{Answer, Command, Connect, Engine, EngineError, Parts};
 use usher::entropy::SeededEntropy;
 use usher::id::{AppName, InstanceId, OperatorId, SourceName};

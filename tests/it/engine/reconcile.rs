@@ -3,7 +3,7 @@
 use usher::clock::Span;
 use usher::directory::user::Standing;
 use usher::engine::command::Edit;
-use usher::engine::waiting::Choice;
+use usher::engine::pending::Choice;
 use usher::engine::{Answer, Command};
 use usher::id::AppName;
 use usher::provision::drift::{DriftKind, DriftLine, Fate, ReconcileReport};

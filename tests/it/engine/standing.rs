@@ -7,7 +7,7 @@ use usher::clock::Span;
 use usher::directory::{Standing, Value};
 use usher::engine::Command;
 use usher::engine::command::Edit;
-use usher::engine::waiting::Choice;
+use usher::engine::pending::Choice;
 use usher::id::AppName;
 use usher::provision::event::{Event, StatusKind};
 use usher::provision::operation::Kind;

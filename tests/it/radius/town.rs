@@ -15,7 +15,7 @@ use usher::directory::change::{SourceRow, StagedRow};
 use usher::directory::{Standing, Value};
 use usher::engine::context::Unwatched;
 use usher::engine::cycle::Scope;
-use usher::engine::waiting::Choice;
+use usher::engine::pending::Choice;
 use usher::engine::{Answer, Command, Connect, Engine, Parts};
 use usher::entropy::SeededEntropy;
 use usher::id::{AppName, ImportId, InstanceId, OperatorId, SourceName, UserId};

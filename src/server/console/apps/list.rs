@@ -7,13 +7,12 @@ use maud::{Markup, html};
 
 use crate::engine::answer::{Answer, AppAnswer};
 use crate::engine::command::Command;
-use crate::engine::context::Unwatched;
 use crate::provision::account::Presence;
 use crate::provision::event::StatusKind;
+use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::{self, Place, Viewer};
 use crate::server::house::House;
 use crate::server::permit::{Read, Visitor};
-use crate::server::problem::Problem;
 
 /// What the page shows.
 #[derive(Debug, Clone)]
@@ -28,9 +27,9 @@ pub struct Apps {
 ///
 /// # Errors
 /// If the store fails.
-pub async fn show(State(house): State<Arc<House>>, visitor: Visitor<Read>) -> Result<Markup, Problem> {
-    let answer = house.engine.answer(&visitor.actor, Command::Apps, &Unwatched).await?;
-    let Answer::Apps(apps) = answer else { return Err(crate::server::api::reply::unexpected(&answer)) };
+pub async fn show(State(house): State<Arc<House>>, visitor: Visitor<Read>) -> Result<Markup, Trouble> {
+    let answer = asking::ask(&house, &visitor, Command::Apps).await?;
+    let Answer::Apps(apps) = answer else { return Err(asking::unexpected(&answer)) };
     Ok(page(&Apps { viewer: Viewer::of(&visitor.actor, &visitor.session), apps }))
 }
 

@@ -18,7 +18,7 @@ const DIGITS: usize = 12;
 
 /// An event with everything an approver needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct Pending {
     /// What would be done, findings, decisions, age.
     #[serde(flatten)]
     pub event: Event,
@@ -204,5 +204,5 @@ pub struct Chosen {
     /// True = it would be approved.
     pub approve: bool,
     /// Oldest first, at most as many as people look at.
-    pub events: Vec<Waiting>,
+    pub events: Vec<Pending>,
 }

@@ -1,0 +1,5 @@
+//! Access: operators, tokens, passwords.
+
+pub mod routes;
+
+pub use routes::router;

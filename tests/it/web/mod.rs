@@ -1,0 +1,6 @@
+//! The web server: console and API over real sockets.
+
+pub(crate) mod api;
+pub(crate) mod approvals;
+pub(crate) mod sign_in;
+pub(crate) mod site;

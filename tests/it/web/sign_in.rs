@@ -1,0 +1,63 @@
+//! Sign-in: sessions begin, end and are proved again.
+
+use reqwest::StatusCode;
+use usher::clock::Span;
+
+use super::site::{PASSWORD, Site};
+use crate::engine::house::Plan;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_sees_a_page_without_signing_in_and_comes_back_to_it_afterwards() {
+    let mut site = Site::open(Plan::default()).await;
+    let answer = site.get("/approvals").await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(answer.headers()["location"], "/sign-in?next=/approvals");
+    let once = site.house.engine.bootstrap().await.unwrap();
+    let form = [("token", once.expose()), ("password", PASSWORD), ("again", PASSWORD)];
+    assert_eq!(site.post("/set-up", &form).await.status(), StatusCode::SEE_OTHER);
+    let again = site.post("/set-up", &form).await;
+    assert_eq!(again.status(), StatusCode::UNPROCESSABLE_ENTITY, "the token counts once");
+    let wrong = site.post("/sign-in", &[("name", "admin"), ("password", "not the password at all")]).await;
+    assert_eq!(wrong.status(), StatusCode::UNAUTHORIZED);
+    let right = site.post("/sign-in", &[("name", "admin"), ("password", PASSWORD), ("next", "/apps")]).await;
+    assert_eq!((right.status(), &right.headers()["location"]), (StatusCode::SEE_OTHER, &"/apps".parse().unwrap()));
+    site.keep(&right);
+    assert!(site.page("/apps").await.contains("admin · admin"));
+    let elsewhere =
+        site.post("/sign-in", &[("name", "admin"), ("password", PASSWORD), ("next", "//evil.example")]).await;
+    assert_eq!(elsewhere.headers()["location"], "/", "nobody is sent elsewhere");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_ends_when_it_is_idle_old_or_left() {
+    let mut site = Site::signed_in(Plan::default()).await;
+    site.house.advance(Span::from_secs(29 * 60));
+    site.page("/apps").await;
+    site.house.advance(Span::from_secs(31 * 60));
+    assert_eq!(site.get("/apps").await.status(), StatusCode::SEE_OTHER, "idle");
+    let form = [("name", "admin"), ("password", PASSWORD)];
+    let answer = site.post("/sign-in", &form).await;
+    site.keep(&answer);
+    for _ in 0..25 {
+        site.house.advance(Span::from_secs(29 * 60));
+        site.get("/apps").await;
+    }
+    assert_eq!(site.get("/apps").await.status(), StatusCode::SEE_OTHER, "twelve hours");
+    let answer = site.post("/sign-in", &form).await;
+    site.keep(&answer);
+    let csrf = site.csrf().await;
+    site.post("/sign-out", &[("csrf", &csrf)]).await;
+    assert_eq!(site.get("/apps").await.status(), StatusCode::SEE_OTHER, "left");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_wrong_passwords_lock_the_name_for_a_while() {
+    let site = Site::signed_in(Plan::default()).await;
+    for _ in 0..10 {
+        site.post("/sign-in", &[("name", "admin"), ("password", "wrong wrong wrong")]).await;
+    }
+    let right = [("name", "admin"), ("password", PASSWORD)];
+    assert_eq!(site.post("/sign-in", &right).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    site.house.advance(Span::from_secs(16 * 60));
+    assert_eq!(site.post("/sign-in", &right).await.status(), StatusCode::SEE_OTHER);
+}
