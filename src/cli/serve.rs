@@ -12,7 +12,7 @@ use crate::cli::apply::{base, remember_base};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::cli::host::{Host, HostError, socket_settings};
-use crate::config::{LockError, ServerConfig, Workspace};
+use crate::config::{Config, LockError, Workspace};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::Unwatched;
@@ -39,7 +39,7 @@ impl Serve {
         tracing::info!(workspace = %workspace.root.display(), pid = std::process::id(), "serving");
         let keeping = workspace.keeping();
         let keeper = tokio::spawn(Arc::clone(&host.engine).keep_history(keeping.clone()));
-        let web = listen(&workspace.config.server, &host).await?;
+        let web = listen(&workspace.config, &host).await?;
         run(&host, socket, web, stop).await;
         // It ends by itself: the engine is stopping.
         drop(keeper.await);
@@ -77,15 +77,18 @@ pub(crate) type Web = Option<(Arc<House>, TcpListener)>;
 ///
 /// # Errors
 /// If the address is taken.
-pub(crate) async fn listen(config: &ServerConfig, host: &Host) -> anyhow::Result<Web> {
-    let Some(wanted) = config.listen else { return Ok(None) };
+pub(crate) async fn listen(config: &Config, host: &Host) -> anyhow::Result<Web> {
+    let Some(wanted) = config.server.listen else { return Ok(None) };
     let listener = TcpListener::bind(wanted).await.with_context(|| {
         format!("could not listen on {wanted}; set [server] listen in usher.toml (or USHER_LISTEN) to another address, or to \"\" for none")
     })?;
     let listen = listener.local_addr().context("the listener has no address")?;
-    let origin = config.origin.clone().unwrap_or_else(|| format!("http://{listen}"));
+    let origin = config.server.origin.clone().unwrap_or_else(|| format!("http://{listen}"));
     tracing::info!(console = origin, "the console and the API answer");
-    Ok(Some((House::new(Arc::clone(&host.engine), Settings { listen, origin }), listener)))
+    Ok(Some((
+        House::new(Arc::clone(&host.engine), Settings { listen, origin, sources: config.sources.clone() }),
+        listener,
+    )))
 }
 
 /// Runs engine, socket and web server until `stop` says so; all end before this returns.

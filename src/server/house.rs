@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::directory::source::Source;
 use crate::engine::Engine;
 use crate::server::lockout::Lockout;
 use crate::server::session::Sessions;
@@ -15,6 +16,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// What browsers see: scheme, host and port, without a slash at the end. Forms from anywhere else are refused.
     pub origin: String,
+    /// The sources that files may be uploaded for, with their mapping.
+    pub sources: Vec<Source>,
 }
 
 impl Settings {

@@ -10,6 +10,7 @@ pub mod problem;
 pub mod session;
 pub mod shield;
 pub mod socket;
+pub mod upload;
 pub mod web;
 
 pub use house::{House, Settings};

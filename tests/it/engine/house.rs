@@ -178,19 +178,7 @@ impl House {
     pub(crate) async fn import(&self, csv: &str, full: bool) -> Result<Answer, EngineError> {
         let file = self.dir.path().join("people.csv");
         std::fs::write(&file, csv).unwrap();
-        let columns = csv.lines().next().unwrap().split(',').filter(|column| *column != "key");
-        let mapping = columns.map(|column| (SourceTarget::parse(column).unwrap(), vec![column.to_owned()])).collect();
-        let source = Source {
-            name: SourceName::new("hr").unwrap(),
-            key: "key".into(),
-            mapping,
-            separator: ';',
-            missing: Missing::Suspend,
-            group_members: Vec::new(),
-            multi_valued: Default::default(),
-            group_name: "cn".into(),
-            states: Source::default_states(),
-        };
+        let source = source(csv.lines().next().unwrap());
         self.ask(Command::Import { source, files: vec![file], full, accept_shrink: None }).await
     }
 
@@ -297,4 +285,21 @@ pub(crate) fn people(number: usize) -> String {
         csv.push_str(&format!("k{n},p{n}@example.com,Given{n},Family{n},Given{n} Family{n},Title{n},staff\n"));
     }
     csv
+}
+
+/// The source `hr` of files whose columns are called as attributes are.
+pub(crate) fn source(columns: &str) -> Source {
+    let columns = columns.split(',').filter(|column| *column != "key");
+    let mapping = columns.map(|column| (SourceTarget::parse(column).unwrap(), vec![column.to_owned()])).collect();
+    Source {
+        name: SourceName::new("hr").unwrap(),
+        key: "key".into(),
+        mapping,
+        separator: ';',
+        missing: Missing::Suspend,
+        group_members: Vec::new(),
+        multi_valued: Default::default(),
+        group_name: "cn".into(),
+        states: Source::default_states(),
+    }
 }

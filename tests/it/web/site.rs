@@ -6,8 +6,10 @@ use std::sync::Arc;
 use reqwest::{Method, Response, StatusCode};
 use usher::server::{House as Web, Settings, web};
 
-use crate::engine::house::{House, Plan};
+use crate::engine::house::{House, Plan, source};
 
+/// The columns of files that may be uploaded.
+pub(crate) const COLUMNS: &str = "key,email,given_name,family_name,display_name,title,department,roles";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// A form as browsers send it.
@@ -45,7 +47,7 @@ impl Site {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen: SocketAddr = listener.local_addr().unwrap();
         let origin = format!("http://{listen}");
-        let settings = Settings { listen, origin: origin.clone() };
+        let settings = Settings { listen, origin: origin.clone(), sources: vec![source(COLUMNS)] };
         let (stop, stopped) = tokio::sync::watch::channel(false);
         tokio::spawn(web::serve(Web::new(Arc::clone(&house.engine), settings), listener, stopped));
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
