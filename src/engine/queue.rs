@@ -16,7 +16,7 @@ use crate::provision::operation::Kind;
 /// Which part of the queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueFilter {
-    /// App, kinds, findings, age. With a batch: what is held in it; otherwise what is in none.
+    /// App, kinds, findings, age. With a batch: what is held in it; with nothing at all: what is in none.
     pub choice: Choice,
     /// Part of a user's name or of an account's.
     pub search: String,

@@ -55,8 +55,10 @@ impl Engine {
 
     fn is_wanted(&self, filter: &QueueFilter, event: &Event) -> bool {
         let (choice, operation) = (&filter.choice, &event.operation);
+        let restricts = choice.filters() || !filter.search.trim().is_empty();
         let placed = match event.batch {
-            Some(batch) => choice.batches.contains(&batch),
+            Some(batch) if !choice.batches.is_empty() => choice.batches.contains(&batch),
+            Some(_) => restricts,
             None => choice.batches.is_empty(),
         };
         let search = filter.search.trim().to_lowercase();

@@ -101,13 +101,20 @@ fn needs(overview: &Overview) -> Vec<Need> {
     };
     let leavers: usize = overview.apps.iter().map(|app| app.leavers.len()).sum();
     if leavers > 0 {
-        need(Role::Viewer, "bad", "#leavers", leavers.to_string(), "leavers still have an account");
+        need(
+            Role::Viewer,
+            "bad",
+            "#leavers",
+            leavers.to_string(),
+            if leavers == 1 { "leaver still has an account" } else { "leavers still have an account" },
+        );
     }
     if overview.waiting > 0 {
+        let waits = if overview.waiting == 1 { "waits" } else { "wait" };
         let words = match (overview.in_batches, overview.escalated) {
-            (0, 0) => "wait for a decision".to_owned(),
-            (held, 0) => format!("wait for a decision, {held} of them in held batches"),
-            (_, late) => format!("wait for a decision, {late} of them escalated"),
+            (0, 0) => format!("{waits} for a decision"),
+            (held, 0) => format!("{waits} for a decision, {held} in held batches"),
+            (_, late) => format!("{waits} for a decision, {late} escalated"),
         };
         let tone = if overview.escalated > 0 { "bad" } else { "note" };
         need(Role::Approver, tone, "/approvals", overview.waiting.to_string(), &words);

@@ -12,7 +12,8 @@ use crate::provision::operation::{Change, Kind};
 
 /// A moment: the time itself for programs and on hover, its age for people.
 pub fn moment(at: Timestamp, now: Timestamp) -> Markup {
-    html! { time datetime=(at) title=(at) { (age(now, at)) " ago" } }
+    let is_fresh = now.millis_since(at) < 60_000;
+    html! { time datetime=(at) title=(at) { @if is_fresh { "just now" } @else { (age(now, at)) " ago" } } }
 }
 
 /// How long ago, in the largest unit that says enough.

@@ -3,5 +3,8 @@
 pub(crate) mod api;
 pub(crate) mod approvals;
 pub(crate) mod contrast;
+pub(crate) mod markup;
+pub(crate) mod pages;
+pub(crate) mod samples;
 pub(crate) mod sign_in;
 pub(crate) mod site;

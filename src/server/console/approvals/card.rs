@@ -27,6 +27,7 @@ pub fn card(waiting: &Pending, now: Timestamp, may: bool) -> Markup {
                     Some(level) => span .badge .bad { (level.word().to_lowercase()) },
                     None => @if event.escalated.is_some() { span .badge .bad { "escalated" } },
                 }
+                @if let Some(batch) = event.batch { a .badge .note href=(format!("/approvals/batches/{batch}")) { "in a held batch" } }
                 @if !asking.approved.is_empty() { span .badge .note { (asking.approved.len()) " of " (asking.approvers) " approved" } }
                 span .hint { a href=(format!("/activity/{}", event.id)) { (event.id) } " · waiting " (words::age(now, event.waiting_since)) }
             }

@@ -105,7 +105,8 @@ fn nothing(context: &Approvals) -> Markup {
 fn list(context: &Approvals, may: bool) -> Markup {
     let found = &context.page;
     html! {
-        @if !found.batches.is_empty() && !context.asked.restricts() && found.page == 1 { h2 { "One by one" } }
+        @let below_batches = !found.batches.is_empty() && !context.asked.restricts() && found.page == 1;
+        h2 .unseen[!below_batches] { "One by one" }
         form #decisions method="post" action=(PATH) {
             (context.viewer.token())
             input type="hidden" name="back" value=(context.asked.address(PATH, found.page));

@@ -81,11 +81,11 @@ fn guards(context: &Policies) -> Markup {
     };
     html! {
         (layout::wide("Guards", &html! { table {
-            thead { tr { th { "Finding" } th { "Leads to" } th { "Set here" } th { "What to do" } } }
+            thead { tr { th { "Finding" } th { "Leads to" } th { "By" } th { "What to do" } } }
             tbody { @for (kind, severity) in &context.guards { @let (tone, words) = tone(*severity); tr {
                 th scope="row" { (kind.title()) }
                 td .nowrap { span .badge .(tone) { (words) } }
-                td { @if *severity == kind.default_severity() { span .hint { "no: the default" } } @else { "yes" } }
+                td { @if *severity == kind.default_severity() { span .hint { "default" } } @else { "this app" } }
                 td { (kind.remedy()) }
             } } }
         } }))
