@@ -12,7 +12,8 @@ for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {
 
 /** Keys of the queue: move, tick, decide. */
 (() => {
-    const form = document.querySelector("#decisions");
+    // Parts of the page are replaced while it is open: nothing of the queue is held on to.
+    const form = () => document.querySelector("#decisions");
     const keys = document.querySelector("dialog#keys");
     if (!keys) {
         return;
@@ -58,7 +59,6 @@ for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {
 
     document.querySelector("#show-keys")?.removeAttribute("hidden");
     document.querySelector("#show-keys")?.addEventListener("click", show);
-    form?.addEventListener("submit", () => { verdict = null; });
     document.addEventListener("focusin", (event) => {
         const card = event.target.closest?.("#decisions .event");
         if (card && card.id !== at) {
@@ -72,11 +72,13 @@ for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {
         if (event.target === comment()) {
             if (event.key === "Escape") {
                 verdict = null;
-                (marked() ? pick(marked()) : comment()).focus();
                 comment().blur();
+                if (marked()) {
+                    pick(marked()).focus();
+                }
             } else if (event.key === "Enter" && verdict) {
                 event.preventDefault();
-                form.requestSubmit(form.querySelector(`button[value=${verdict}]`));
+                form().requestSubmit(form().querySelector(`button[value=${verdict}]`));
             }
             return;
         }
@@ -93,7 +95,7 @@ for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {
             o: () => { marked()?.querySelector("h3 a")?.click(); },
             "?": show,
         }[event.key];
-        if (act && (event.key === "?" || form)) {
+        if (act && (event.key === "?" || form())) {
             event.preventDefault();
             act();
         }

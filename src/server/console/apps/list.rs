@@ -80,7 +80,7 @@ fn row(app: &AppAnswer, now: Timestamp) -> Markup {
             th scope="row" { a href=(format!("/apps/{}", app.name)) { (if app.app.title.is_empty() { app.name.as_str() } else { app.app.title.as_str() }) } }
             td { (app.app.connector) }
             td {
-                (state::badge(&app.state))
+                (state::badge(&app.state)) " " span .hint data-progress=(app.name) hidden {}
                 @for finding in app.findings.iter().take(1) { " " span .note { (finding.kind.title()) } }
             }
             td .number { (active) }

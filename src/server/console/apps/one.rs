@@ -74,19 +74,20 @@ pub async fn again(_: Visitor<Read>, Path(app): Path<String>) -> Redirect {
 pub fn page(context: &One) -> Markup {
     let app = &context.frame.app;
     let body = html! {
-        div #app-now data-live {
-            (state::notice(&app.state, context.frame.now))
-            @for finding in &app.findings { p .notice .note { (finding) } }
-            div .progress data-progress=(app.name) hidden { label for="cycle" { "A cycle is running" } progress #cycle {} }
-            (numbers(context))
-            div .columns {
-                (cycles(context))
-                (waiting(context))
+            // What a running cycle does: filled in by the script while it runs.
+            p .notice data-progress=(app.name) role="status" hidden {}
+            div #app-now data-live {
+                (state::notice(&app.state, context.frame.now))
+                @for finding in &app.findings { p .notice .note { (finding) } }
+    (numbers(context))
+                div .columns {
+                    (cycles(context))
+                    (waiting(context))
+                }
+                @if !app.waiting.leavers.is_empty() { (leavers(context)) }
             }
-            @if !app.waiting.leavers.is_empty() { (leavers(context)) }
-        }
-        (taught(context))
-    };
+            (taught(context))
+        };
     context.frame.page(Tab::Overview, &body)
 }
 
