@@ -14,8 +14,10 @@ use crate::digest::Digest;
 use crate::directory::user::User;
 use crate::engine::explained::Explained;
 use crate::engine::heads::ChainHead;
+use crate::engine::overview::Overview;
 use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
 use crate::engine::perform::SourceRead;
+use crate::engine::queue::{Decided, QueuePage};
 use crate::engine::retention::Pruned;
 use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
@@ -79,6 +81,12 @@ pub enum Answer {
     Synced(Vec<SyncAnswer>),
     /// Pending events.
     Approvals(Vec<Pending>),
+    /// What needs somebody.
+    Overview(Box<Overview>),
+    /// A page of what waits for a decision.
+    Queue(Box<QueuePage>),
+    /// Decisions that were made.
+    Decisions(Vec<Decided>),
     /// What a decision would take.
     Chosen(Chosen),
     /// Who should have no account any more, and has.

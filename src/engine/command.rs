@@ -17,6 +17,7 @@ use crate::engine::answer::PlanFile;
 use crate::engine::desk::status::HistoryFilter;
 use crate::engine::heads::ChainHead;
 use crate::engine::pending::{Choice, Shown};
+use crate::engine::queue::QueueFilter;
 use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber, TokenId};
 
 /// One request to the engine.
@@ -165,6 +166,20 @@ pub enum Command {
     Approvals {
         /// Of one app.
         app: Option<AppName>,
+        /// At most this many.
+        limit: usize,
+    },
+    /// What needs somebody, over all apps.
+    Overview,
+    /// A page of what waits for a decision, in the order in which people work through it.
+    Queue {
+        /// Which part of it.
+        filter: QueueFilter,
+    },
+    /// What was decided, newest first.
+    Decisions {
+        /// Since when.
+        since: Timestamp,
         /// At most this many.
         limit: usize,
     },
@@ -391,6 +406,9 @@ impl Command {
             | Self::Plan { .. }
             | Self::Approvals { .. }
             | Self::BatchShow { .. }
+            | Self::Overview
+            | Self::Queue { .. }
+            | Self::Decisions { .. }
             | Self::Status { .. }
             | Self::History { .. }
             | Self::HistoryPage { .. }

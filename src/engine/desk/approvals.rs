@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// Blocked adoptions of an app that several accounts match and that nothing newer has taken the place of.
-    async fn ambiguous(&self, app: AppName) -> Result<Vec<Event>, EngineError> {
+    pub(super) async fn ambiguous(&self, app: AppName) -> Result<Vec<Event>, EngineError> {
         let (statuses, limit) = (vec![StatusKind::Refused], BLOCKED_SHOWN_MAX);
         let query = EventQuery { app: Some(app.clone()), statuses, limit, ..EventQuery::default() };
         let mut ambiguous = Vec::new();

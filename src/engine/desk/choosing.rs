@@ -74,7 +74,7 @@ impl Engine {
         }
     }
 
-    fn passes(&self, choice: &Choice, user: Option<UserId>, event: &Event) -> bool {
+    pub(super) fn passes(&self, choice: &Choice, user: Option<UserId>, event: &Event) -> bool {
         let waits = self.parts.clock.now().millis_since(event.waiting_since) / 1000;
         user.is_none_or(|user| event.user() == user)
             && (choice.kinds.is_empty() || choice.kinds.contains(&event.operation.kind))

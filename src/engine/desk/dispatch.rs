@@ -44,6 +44,9 @@ impl Engine {
             Command::Plan { app, user, draft } => self.plan(app.as_ref(), user.as_ref(), draft, watcher).await,
             Command::Sync { app, plan, workspace } => self.sync(actor, app.as_ref(), plan, workspace, watcher).await,
             Command::Approvals { app, limit } => self.approvals(app, limit).await,
+            Command::Overview => self.overview().await,
+            Command::Queue { filter } => self.queue(filter).await,
+            Command::Decisions { since, limit } => self.decisions(since, limit).await,
             Command::BatchShow { batch } => self.batch_show(batch).await,
             Command::Decide { choice, shown, approve, dry_run: true, .. } => {
                 self.decide_dry((choice, shown), approve).await

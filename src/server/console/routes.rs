@@ -12,11 +12,11 @@ use crate::server::house::House;
 pub fn router() -> Router<Arc<House>> {
     Router::new()
         .route("/", get(home::show))
-        .route("/approvals", get(approvals::show).post(approvals::decide))
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-out", post(sign_in::leave))
         .route("/set-up", get(sign_in::show_set_up).post(sign_in::set_up))
         .route("/assets/{file}", get(assets::serve))
+        .merge(approvals::router())
         .merge(users::router())
         .merge(apps::router())
         .merge(rules::router())

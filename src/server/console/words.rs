@@ -1,15 +1,19 @@
 //! Small things that several pages show the same way: times, statuses, values, changes.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
 use maud::{Markup, html};
 
 use crate::clock::Timestamp;
 use crate::directory::value::Value;
 use crate::provision::event::StatusKind;
-use crate::provision::operation::Change;
+use crate::provision::operation::{Change, Kind};
 
 /// A moment: the time itself for programs and on hover, its age for people.
 pub fn moment(at: Timestamp, now: Timestamp) -> Markup {
-    html! { time datetime=(at) title=(at) { (age(now, at)) " ago" } }
+    let is_fresh = now.millis_since(at) < 60_000;
+    html! { time datetime=(at) title=(at) { @if is_fresh { "just now" } @else { (age(now, at)) " ago" } } }
 }
 
 /// How long ago, in the largest unit that says enough.
@@ -70,4 +74,45 @@ pub fn told(lines: &[String]) -> Markup {
             ul .told role="status" { @for line in lines { li { (line) } } }
         }
     }
+}
+
+/// How many of each kind, in words.
+pub fn kinds(kinds: &BTreeMap<Kind, usize>) -> String {
+    kinds.iter().map(|(kind, number)| format!("{number} {kind}")).collect::<Vec<_>>().join(", ")
+}
+
+/// An address with a query: what is empty is left out, the rest is percent-encoded.
+pub fn address(path: &str, query: &[(&str, &str)]) -> String {
+    let mut address = path.to_owned();
+    for (name, value) in query.iter().filter(|(_, value)| !value.is_empty()) {
+        address.push(if address.contains('?') { '&' } else { '?' });
+        address.push_str(name);
+        address.push('=');
+        for byte in value.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => address.push(char::from(byte)),
+                // Writing to a string can't fail.
+                _ => drop(write!(address, "%{byte:02X}")),
+            }
+        }
+    }
+    address
+}
+
+/// Which page of how many, with the ones beside it; nothing if there is only one.
+pub fn pager((page, pages): (usize, usize), found: &str, address: &dyn Fn(usize) -> String) -> Markup {
+    html! {
+        @if pages > 1 {
+            nav .pager aria-label="Pages" {
+                @if page > 1 { a .button href=(address(page - 1)) rel="prev" { "← Before" } }
+                span { "Page " (page) " of " (pages) " · " (found) }
+                @if page < pages { a .button href=(address(page + 1)) rel="next" { "Next →" } }
+            }
+        }
+    }
+}
+
+/// A moment that is still to come: when, for people.
+pub fn ahead(at: Timestamp, now: Timestamp) -> Markup {
+    html! { time datetime=(at) title=(at) { @if at <= now { "any moment" } @else { "in " (age(at, now)) } } }
 }

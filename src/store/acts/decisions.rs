@@ -100,8 +100,11 @@ fn reject(tx: &mut Group<'_>, life: &mut Life, decision: Decision) -> StoreResul
 
 fn already(life: &Life, status: StatusKind) -> String {
     match life.event.decisions.last() {
-        Some(last) if last.ruling == Ruling::Approve => format!("it is {status}, {} approved it", last.name),
-        Some(last) => format!("it is {status}, {} rejected it", last.name),
+        Some(last) => {
+            let did = if last.ruling == Ruling::Approve { "approved" } else { "rejected" };
+            let why = if last.comment.is_empty() { String::new() } else { format!(": {}", last.comment) };
+            format!("it is {status}; {} {did} it at {}{why}", last.name, last.at)
+        }
         None => format!("it is {status}, not pending"),
     }
 }

@@ -96,6 +96,8 @@ pub(crate) const FENCES: [(&str, &[&str]); 55] = [
     // Tests only.
     ("proptest", &["(tests)"]),
     ("fantoccini", &["(tests)"]),
+    ("hyper_util", &["(tests)"]),
+    ("url", &["(tests)"]),
     // Of the standard library: what the domain must not do.
     (
         "std::fs",

@@ -69,3 +69,96 @@ async fn a_decision_asks_for_the_password_once_more_when_the_last_time_was_long_
     let event = site.house.engine.store().event(usher::id::EventId(1)).await.unwrap().unwrap();
     assert_eq!(event.status.kind(), StatusKind::Queued);
 }
+
+/// Several people whose creates wait.
+async fn with_a_queue(number: usize) -> super::site::Site {
+    let app = "[assign]\nroles = [\"staff\"]\n[approvals]\ncreate = true\n";
+    let site = super::site::Site::signed_in(crate::engine::house::Plan { app, ..Default::default() }).await;
+    site.house.import(&crate::engine::house::people(number), true).await.unwrap();
+    site.house.sync().await;
+    site
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_queue_is_shown_by_page_and_restricted_by_what_people_look_for() {
+    let site = with_a_queue(120).await;
+    let cards = |page: &str| page.matches("<article").count();
+    let (first, third) = (site.page("/approvals").await, site.page("/approvals?page=3").await);
+    assert_eq!((cards(&first), cards(&third)), (50, 20));
+    assert!(first.contains("Page 1 of 3") && first.contains("page=2") && first.contains("120 wait"));
+    let one = site.page("/approvals?user=given7%20FAMILY7&app=app&kind=create&finding=approval_required").await;
+    assert_eq!(cards(&one), 1);
+    assert!(one.contains("Given7 Family7"));
+    assert!(site.page("/approvals?kind=delete").await.contains("Nothing that waits is like this"));
+    assert_eq!(site.get("/approvals?kind=explode").await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(site.get("/approvals?app=..%2F").await.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_are_decided_at_once_and_the_page_comes_back_to_where_it_was() {
+    let site = with_a_queue(12).await;
+    let csrf = site.csrf().await;
+    let numbers: Vec<String> = (1..=12).map(|number| format!("evt_{number}")).collect();
+    let mut form = vec![
+        ("csrf", csrf.as_str()),
+        ("verdict", "approve"),
+        ("comment", "all known"),
+        ("back", "/approvals?app=app&page=2"),
+    ];
+    form.extend(numbers.iter().map(|number| ("event", number.as_str())));
+    let answer = site.post("/approvals", &form).await;
+    assert_eq!(answer.headers()["location"], "/approvals?app=app&page=2");
+    assert!(site.page("/approvals?app=app&page=2").await.contains("12 approved"));
+    let again = site.post("/approvals", &form).await;
+    assert_eq!(again.status(), StatusCode::SEE_OTHER);
+    let told = site.page("/approvals").await;
+    assert!(told.contains("not decided: it is queued; admin approved it at") && told.contains("all known"), "{told}");
+    let elsewhere = [("csrf", csrf.as_str()), ("verdict", "approve"), ("back", "//evil.example/approvals")];
+    assert_eq!(site.post("/approvals", &elsewhere).await.headers()["location"], "/approvals");
+    let decided = site.page("/approvals/decided").await;
+    assert_eq!(decided.matches("all known").count(), 12);
+    site.house.advance(Span::from_hours(25));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_page_shows_what_is_in_it_and_decides_what_was_shown() {
+    let there = |n: usize| serde_json::json!({ "userName": format!("p{n}@example.com"), "active": true });
+    let plan = crate::engine::house::Plan { seeds: (0..60).map(there).collect(), ..Default::default() };
+    let site = super::site::Site::signed_in(plan).await;
+    site.house.import(&crate::engine::house::people(60), true).await.unwrap();
+    site.house.sync().await;
+    let queue = site.page("/approvals").await;
+    assert!(queue.contains("Held batch: 60 link in app"), "{queue}");
+    let path = queue.split("href=\"/approvals/batches/").nth(1).unwrap().split('"').next().unwrap();
+    let path = format!("/approvals/batches/{path}");
+    let (page, second) = (site.page(&path).await, site.page(&format!("{path}?page=2")).await);
+    assert_eq!((page.matches("<article").count(), second.matches("<article").count()), (50, 10));
+    let field = |name: &str| {
+        page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned()
+    };
+    let (batch, shown, csrf) = (field("batch"), field("shown"), site.csrf().await);
+    let decide = |shown: String| {
+        let (batch, csrf, path) = (batch.clone(), csrf.clone(), path.clone());
+        vec![
+            ("csrf", csrf),
+            ("batch", batch),
+            ("shown", shown),
+            ("verdict", "approve".to_owned()),
+            ("comment", "ours".to_owned()),
+            ("back", path),
+        ]
+    };
+    let sent = |form: Vec<(&'static str, String)>| {
+        let site = &site;
+        async move {
+            let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            site.post("/approvals", &form).await.status()
+        }
+    };
+    assert_eq!(sent(decide("60:000000000000".to_owned())).await, StatusCode::SEE_OTHER);
+    assert!(site.page(&path).await.contains("nothing was decided"), "another digest decides nothing");
+    assert_eq!(sent(decide(shown)).await, StatusCode::SEE_OTHER);
+    let after = site.page(&path).await;
+    assert!(after.contains("60 approved") && after.contains("Nothing of this batch waits any more"), "{after}");
+    assert_eq!(site.get("/approvals/batches/nonsense").await.status(), StatusCode::NOT_FOUND);
+}

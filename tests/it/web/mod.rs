@@ -2,5 +2,11 @@
 
 pub(crate) mod api;
 pub(crate) mod approvals;
+pub(crate) mod apps;
+pub(crate) mod contrast;
+pub(crate) mod markup;
+pub(crate) mod pages;
+pub(crate) mod samples;
 pub(crate) mod sign_in;
 pub(crate) mod site;
+pub(crate) mod xss;

@@ -1,0 +1,72 @@
+//! Every page, as a desktop and a telephone show it, light and dark: nothing that the policy forbids, nothing logged as an error, nothing that
+//! axe finds serious, no page that scrolls sideways. What it looked like is in `target/screenshots`.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+use usher::access::FourEyes;
+
+use super::driver::Browser;
+use super::place::Place;
+
+/// Pages of the place, for an admin. A new page adds its address here.
+const PAGES: [(&str, &str); 14] = [
+    ("home", "/"),
+    ("approvals", "/approvals"),
+    ("approvals-filtered", "/approvals?app=chat&user=e"),
+    ("approvals-decided", "/approvals/decided"),
+    ("apps", "/apps"),
+    ("app", "/apps/chat"),
+    ("app-quarantined", "/apps/mail"),
+    ("app-policies", "/apps/chat/policies"),
+    ("app-entitlements", "/apps/chat/entitlements"),
+    ("app-reconcile", "/apps/docs/reconcile"),
+    ("approvals-nothing", "/approvals?user=nobody"),
+    ("sign-in", "/sign-in"),
+    ("set-up", "/set-up"),
+    ("batch", "BATCH"),
+];
+/// Widths and schemes.
+const LOOKS: [(u32, &str); 4] = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")];
+/// Runs axe and gives what is serious or critical, in words.
+const AXE: &str = "const done = arguments[arguments.length - 1]; \
+    axe.run(document, { resultTypes: ['violations'] }).then(found => done(found.violations \
+        .filter(each => ['serious', 'critical'].includes(each.impact)) \
+        .flatMap(each => each.nodes.map(node => each.id + ': ' + node.target.join(' ') + ': ' + node.failureSummary))), \
+        error => done(['axe failed: ' + error]))";
+
+/// What is wrong with the page as it is shown.
+async fn wrong(browser: &Browser, axe: &str, width: u32) -> Vec<String> {
+    let mut wrong = browser.complaints().await;
+    let wide = browser.run("return document.documentElement.scrollWidth").await.as_u64().unwrap();
+    if wide > u64::from(width) {
+        wrong.push(format!("it is {wide} wide"));
+    }
+    browser.run(axe).await;
+    let found = browser.run_async(AXE).await;
+    wrong.extend(found.as_array().unwrap().iter().filter_map(Json::as_str).map(str::to_owned));
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_readable_by_everybody_on_every_screen() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = root.join("target/peers/axe/node_modules/axe-core/axe.min.js");
+    let axe = std::fs::read_to_string(&file).expect("axe-core is not installed; `.ci/run peers` installs it");
+    let place = Place::open(FourEyes::Record).await;
+    let browser = place.signed_in("ada").await;
+    browser.goto("/approvals").await;
+    let batch = browser.run("return document.querySelector('.batch .actions a').getAttribute('href')").await;
+    let mut all = Vec::new();
+    for (name, path) in PAGES {
+        let path = if path == "BATCH" { batch.as_str().unwrap() } else { path };
+        for (width, scheme) in LOOKS {
+            browser.look(width, scheme).await;
+            browser.goto(path).await;
+            browser.screenshot(&root.join(format!("target/screenshots/{name}-{width}-{scheme}.png"))).await;
+            let found = wrong(&browser, &axe, width).await;
+            all.extend(found.into_iter().map(|line| format!("{name} ({path}) at {width}, {scheme}: {line}")));
+        }
+    }
+    assert!(all.is_empty(), "\n{}", all.join("\n"));
+}
