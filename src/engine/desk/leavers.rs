@@ -23,16 +23,8 @@ impl Engine {
     /// here whose deactivation in an app that they lost was rejected.
     pub(super) async fn leavers_still_active(&self, app: Option<&AppName>) -> Result<Vec<Leaver>, EngineError> {
         let mut leavers = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.parts.store.users(after, PAGE).await?;
-            for user in page.items.iter().filter(|user| user.effective_standing() != Standing::Active) {
-                self.accounts_left(user, app, &mut leavers).await?;
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+        for user in self.parts.store.not_active().await? {
+            self.accounts_left(&user, app, &mut leavers).await?;
         }
         for name in self.active().await?.names().iter().filter(|name| app.is_none_or(|app| app == *name)) {
             self.rejected(name, &mut leavers).await?;
