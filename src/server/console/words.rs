@@ -25,13 +25,18 @@ pub fn age(now: Timestamp, since: Timestamp) -> String {
 
 /// A status as a badge, whose colour never says more than its word.
 pub fn badge(status: StatusKind) -> Markup {
+    toned(status, status.word())
+}
+
+/// Words in the colour of a status.
+pub fn toned(status: StatusKind, said: &str) -> Markup {
     let tone = match status {
         StatusKind::Succeeded => "good",
         StatusKind::Failed | StatusKind::Refused | StatusKind::Expired => "bad",
         StatusKind::Pending | StatusKind::Verifying => "note",
         StatusKind::Queued | StatusKind::Running | StatusKind::Rejected | StatusKind::Superseded => "plain",
     };
-    html! { span .badge .(tone) { (status) } }
+    html! { span .badge .(tone) { (said) } }
 }
 
 /// A value, or that there is none.
