@@ -17,8 +17,9 @@ use crate::engine::heads::ChainHead;
 use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
 use crate::engine::perform::SourceRead;
 use crate::engine::retention::Pruned;
+use crate::engine::rolled::RollAnswer;
 use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
-use crate::provision::account::{Account, MuteReason, Presence};
+use crate::provision::account::Account;
 use crate::provision::drift::ReconcileReport;
 use crate::provision::edge::Edge;
 use crate::provision::entitlement::{CatalogueDiff, Entitlement};
@@ -31,7 +32,6 @@ use crate::provision::plan::{PlanSummary, Planned, Skipped};
 use crate::store::act::{Head, Verified};
 use crate::store::census::Trends;
 use crate::store::query::{Counts, Import};
-use crate::store::roll::RollPage;
 
 /// What a command gives back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -147,37 +147,6 @@ pub struct ImportAnswer {
     pub problems: Vec<String>,
     /// Things worth knowing, in words.
     pub notes: Vec<String>,
-}
-
-/// A page of users by name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RollAnswer {
-    /// Who, and the cursors.
-    pub page: RollPage,
-    /// Those on this page.
-    pub users: Vec<RolledUser>,
-}
-
-/// One user of a page.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RolledUser {
-    /// The user.
-    pub user: User,
-    /// Where he has an account or had one, or something is planned.
-    pub accounts: Vec<RolledAccount>,
-}
-
-/// One account in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RolledAccount {
-    /// The app.
-    pub app: AppName,
-    /// Whether there is one.
-    pub presence: Presence,
-    /// The open event of the pair, if there is one.
-    pub open: Option<EventId>,
-    /// What ended badly and holds until something changes.
-    pub muted: Option<MuteReason>,
 }
 
 /// One user and his accounts.

@@ -61,7 +61,9 @@ impl Engine {
             let page = self.parts.store.events(query).await?;
             for event in page.items.iter().filter(|event| event.operation.kind.is_leaving()) {
                 let Some(row) = self.parts.store.pairs(app, vec![event.user()]).await?.pop() else { continue };
-                let stands = row.account.mute.as_ref().is_some_and(|mute| mute.event == event.id);
+                // With a basis nothing is left to do: he has the app again, and what was rejected asks for nothing.
+                let stands =
+                    row.account.mute.as_ref().is_some_and(|mute| mute.event == event.id) && row.account.basis.is_none();
                 if stands
                     && row.account.presence == Presence::Active
                     && row.user.effective_standing() == Standing::Active

@@ -9,7 +9,15 @@ use crate::provision::operation::Change;
 
 /// A moment: the time itself for programs and on hover, its age for people.
 pub fn moment(at: Timestamp, now: Timestamp) -> Markup {
-    html! { time datetime=(at) title=(at) { (age(now, at)) " ago" } }
+    let new = now.millis_since(at) < 60_000;
+    html! { time datetime=(at) title=(at) { @if new { "just now" } @else { (age(now, at)) " ago" } } }
+}
+
+/// A moment in full, as people write it: `2026-03-01 09:30:00 UTC`.
+pub fn instant(at: Timestamp) -> Markup {
+    let text = at.to_string();
+    let (day, time) = text.split_once('T').unwrap_or((&text, ""));
+    html! { time datetime=(at) { (day) " " (time.get(..8).unwrap_or(time)) " UTC" } }
 }
 
 /// How long ago, in the largest unit that says enough.

@@ -148,13 +148,6 @@ fn throughput(hours: &[(Timestamp, Ends)]) -> Markup {
         .enumerate()
         .map(|(position, (from, ends))| Bar {
             label: if position.is_multiple_of(3) { clock(*from) } else { String::new() },
-            title: format!(
-                "{}: {} succeeded, {} failed or blocked, {} other",
-                clock(*from),
-                ends.good,
-                ends.bad,
-                ends.plain
-            ),
             parts: ends.parts(),
         })
         .collect();
@@ -169,7 +162,7 @@ fn throughput(hours: &[(Timestamp, Ends)]) -> Markup {
             span .key .bad { "failed or blocked " (sum.bad) }
             span .key .plain { "superseded, rejected or expired " (sum.plain) }
         }
-        (picture::bars("throughput-picture", &title, &bars))
+        (picture::bars(&title, &bars))
         details {
             summary { "The same as a table" }
             table {

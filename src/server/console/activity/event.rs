@@ -151,11 +151,11 @@ fn why(context: &EventPage) -> Markup {
             dt { "Revision" } dd { (revision(asking, entries)) }
             dt { "Payload" } dd { code { (event.payload.short()) } " · what an approval is for" }
             @if let Some(batch) = event.batch { dt { "Held batch" } dd { code { (batch) } } }
-            dt { "Filed" } dd { time datetime=(event.filed_at) { (event.filed_at) } }
+            dt { "Filed" } dd { (words::instant(event.filed_at)) }
             dt { "Attempts" } dd { (event.attempts) }
             @if event.status.kind() == StatusKind::Pending {
                 dt { "May decide" } dd { (asking.deciders.join(", ")) }
-                dt { "Until" } dd { @match asking.expires { Some(at) => (at), None => "it never expires" } }
+                dt { "Until" } dd { @match asking.expires { Some(at) => (words::instant(at)), None => "it never expires" } }
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Pictures: bars as SVG that the server makes, coloured by the stylesheet alone. Each has a title and a table beside it that says the same.
+//! Pictures: bars as SVG that the server makes, coloured by the stylesheet alone. Each has a
+//! label that says what it shows, and stands by a table with the same numbers.
 
 use maud::{Markup, html};
 
@@ -31,8 +32,6 @@ impl Tone {
 pub struct Bar {
     /// Under the bar; empty = nothing.
     pub label: String,
-    /// All that it says, for whoever points at it.
-    pub title: String,
     /// From below.
     pub parts: Vec<(Tone, u64)>,
 }
@@ -41,7 +40,7 @@ const WIDTH: u64 = 960;
 const HEIGHT: u64 = 190;
 /// Where the bars stand.
 const LEFT: u64 = 56;
-const TOP: u64 = 14;
+const TOP: u64 = 22;
 const FLOOR: u64 = 160;
 
 /// The least round number that is not below `most`: 1, 2 or 5 with zeros.
@@ -58,15 +57,14 @@ pub fn ceiling(most: u64) -> u64 {
 }
 
 /// Upright bars beside each other; `title` says what they show.
-pub fn bars(id: &str, title: &str, bars: &[Bar]) -> Markup {
+pub fn bars(title: &str, bars: &[Bar]) -> Markup {
     let sum = |bar: &Bar| bar.parts.iter().map(|(_, number)| number).sum::<u64>();
     let most = ceiling(bars.iter().map(sum).max().unwrap_or(0).max(1));
     let slot = (WIDTH - LEFT) / (bars.len().max(1) as u64);
     let height = |number: u64| (u128::from(number) * u128::from(FLOOR - TOP) / u128::from(most)) as u64;
     html! {
         div .chart {
-            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-labelledby=(id) {
-                title id=(id) { (title) }
+            svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(title) {
                 @for (number, y) in [(most, TOP), (most / 2, FLOOR - height(most / 2)), (0, FLOOR)] {
                     @if number > 0 || y == FLOOR {
                         line .grid x1=(LEFT) x2=(WIDTH) y1=(y) y2=(y) {}
@@ -89,13 +87,13 @@ fn upright(bar: &Bar, x: u64, slot: u64, height: &dyn Fn(u64) -> u64) -> Markup 
         (*tone, FLOOR - from - tall, tall)
     });
     let (stacked, wide): (Vec<_>, _) = (stacked.collect(), slot * 7 / 10);
+    let top = stacked.last().map_or(FLOOR, |(_, y, _)| *y);
     html! {
         g {
-            title { (bar.title) }
-            rect .hover x=(x) y=(TOP) width=(slot) height=(FLOOR - TOP) {}
             @for (tone, y, tall) in stacked {
                 rect .(tone.class()) x=(x + (slot - wide) / 2) y=(y) width=(wide) height=(tall) {}
             }
+            @if below > 0 { text .total x=(x + slot / 2) y=(top.saturating_sub(4)) text-anchor="middle" { (below) } }
             @if !bar.label.is_empty() { text .axis x=(x + slot / 2) y=(FLOOR + 18) text-anchor="middle" { (bar.label) } }
         }
     }

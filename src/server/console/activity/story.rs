@@ -115,15 +115,22 @@ fn short(event: &Event) -> String {
 
 /// Why it stands where it stands and what to do, if there is something to say.
 pub fn stands(event: &Event) -> Markup {
-    let reason = sentence::reason(event);
-    let (why, todo) = reason.rsplit_once(" → ").unwrap_or((&reason, ""));
-    let bad = matches!(event.status.kind(), StatusKind::Failed | StatusKind::Refused);
+    let status = event.status.kind();
+    let bad = matches!(status, StatusKind::Failed | StatusKind::Refused);
+    let said = match status {
+        StatusKind::Pending | StatusKind::Refused => event.findings.iter().map(ToString::to_string).collect(),
+        _ => vec![sentence::reason(event)],
+    };
     html! {
-        @if !reason.is_empty() {
+        @for line in said.iter().filter(|line| !line.is_empty()) {
+            @let (why, todo) = line.rsplit_once(" → ").unwrap_or((line, ""));
             div .reason .bad[bad] {
                 p { (printable(why)) }
                 @if !todo.is_empty() { p .todo { b { "What to do: " } (printable(todo)) } }
             }
+        }
+        @if let Some(since) = event.escalated.filter(|_| status == StatusKind::Pending) {
+            p .trouble { "Escalated: asked again since " (words::instant(since)) ", and nobody decided in time." }
         }
     }
 }
@@ -144,8 +151,11 @@ pub fn changes(event: &Event, place: Option<&dyn Fn(&str) -> String>) -> Markup 
     }
 }
 
-/// What the guards said.
+/// What the guards said, where [`stands`] does not say it already.
 pub fn findings(event: &Event) -> Markup {
+    if matches!(event.status.kind(), StatusKind::Pending | StatusKind::Refused) {
+        return Markup::default();
+    }
     html! { @for finding in &event.findings { p .finding { (printable(&finding.to_string())) } } }
 }
 
@@ -161,7 +171,7 @@ pub fn decisions(event: &Event) -> Markup {
                 " by " b { (decision.name) }
                 @if decision.own { " (own act)" }
                 @if decision.claimed { " (name claimed)" }
-                " at " time datetime=(decision.at) { (decision.at) }
+                ", " (words::instant(decision.at))
                 @if !decision.comment.is_empty() { ": " q { (printable(&decision.comment)) } }
             }
         }
@@ -174,7 +184,7 @@ pub fn entries(entries: &[Entry]) -> Markup {
         ol .story {
             @for entry in entries {
                 li {
-                    time datetime=(entry.at) { (entry.at) }
+                    (words::instant(entry.at))
                     @match &entry.fact {
                         Fact::Attempted { attempt, exchanges } => {
                             div {
@@ -211,7 +221,7 @@ fn body(title: &str, text: &str) -> Markup {
     let json = serde_json::from_str::<serde_json::Value>(text).ok();
     let pretty = json.and_then(|json| serde_json::to_string_pretty(&json).ok());
     html! {
-        h4 { (title) }
+        p .what-body { (title) }
         @if text.is_empty() { p .hint { "nothing" } }
         @else { pre tabindex="0" aria-label=(title) { (pretty.as_deref().unwrap_or(text)) } }
     }

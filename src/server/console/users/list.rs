@@ -7,8 +7,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::directory::user::Standing;
-use crate::engine::answer::{Answer, RollAnswer, RolledAccount, RolledUser};
+use crate::engine::answer::Answer;
 use crate::engine::command::Command;
+use crate::engine::rolled::{RollAnswer, RolledAccount, RolledUser};
 use crate::history::sentence;
 use crate::id::UserId;
 use crate::provision::account::{MuteReason, Presence};

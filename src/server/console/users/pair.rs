@@ -143,7 +143,7 @@ fn head(context: &Pair) -> Markup {
         None => ("note", "it is not known whether he should have it"),
     };
     html! {
-        @if let Some(at) = it.at { p .reason { "As it stood at " b { (at) } ". " a href=(links::pair(it.user, &it.app)) { "As it stands now" } } }
+        @if let Some(at) = it.at { p .reason { "As it stood at " b { (words::instant(at)) } ". " a href=(links::pair(it.user, &it.app)) { "As it stands now" } } }
         dl .facts {
             dt { "Account" } dd {
                 span .badge .(list::tone(account.presence)) { (printable(&account.words)) }

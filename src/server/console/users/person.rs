@@ -269,7 +269,7 @@ fn directory(user: &User) -> Markup {
                 }
             }
         }
-        p .hint { "Changed last " time datetime=(user.changed_at) { (user.changed_at) } ", revision " (user.revision) "." }
+        p .hint { "Changed last " (words::instant(user.changed_at)) ", revision " (user.revision) "." }
     }
 }
 
@@ -296,7 +296,7 @@ fn memberships(answer: &UserAnswer) -> Markup {
             @for group in &user.groups { span .chip .plain { (printable(group)) } }
         }
         @if !user.direct.is_empty() || !user.app_roles.is_empty() {
-            h3 { "Apps by hand" }
+            h3 { "App roles and direct assignments" }
             ul .plain-list {
                 @for (app, assignment) in &user.direct {
                     li { a href=(links::pair(user.id, app)) { (app) } " assigned directly"

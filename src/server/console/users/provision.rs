@@ -214,7 +214,7 @@ fn skip(reason: &SkipReason) -> Markup {
             SkipReason::Existing { remote_id } => { "The account " code { (printable(remote_id)) } " exists already, and the app's policy is to leave such accounts alone." },
             SkipReason::Kept => "Kept as it is: the leaving policy is to do nothing.",
             SkipReason::NotObserved { why } => { "The target could not be looked at (" (printable(why)) "); nothing is created blindly." },
-            SkipReason::NotYet { due } => { "It is to be deleted at " time datetime=(due) { (due) } "." },
+            SkipReason::NotYet { due } => { "It is to be deleted at " (words::instant(*due)) "." },
             SkipReason::NotPossible { why } => { "The connector can't do it: " (printable(why)) },
             SkipReason::Released { paths } => { "No longer managed: " (paths.join(", ")) "; the target's values stay." },
             SkipReason::LeftAlone { paths } => { "An adopted account; these differ there and are left alone: " (paths.join(", ")) },
