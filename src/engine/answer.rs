@@ -19,6 +19,7 @@ use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
 use crate::engine::perform::SourceRead;
 use crate::engine::queue::{Decided, QueuePage};
 use crate::engine::retention::Pruned;
+use crate::engine::rolled::RollAnswer;
 use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
 use crate::provision::drift::ReconcileReport;
@@ -31,6 +32,7 @@ use crate::provision::guard::finding::Finding;
 use crate::provision::operation::Kind;
 use crate::provision::plan::{PlanSummary, Planned, Skipped};
 use crate::store::act::{Head, Verified};
+use crate::store::census::Trends;
 use crate::store::query::{Counts, Import};
 
 /// What a command gives back.
@@ -45,6 +47,10 @@ pub enum Answer {
     Imports(Vec<Import>),
     /// Users, with the number that did not fit.
     Users(Vec<User>),
+    /// Users by name.
+    Roll(Box<RollAnswer>),
+    /// What ended in the last hours, and how old what waits is.
+    Trends(Box<Trends>),
     /// One user and his accounts.
     User(Box<UserAnswer>),
     /// Apps.

@@ -19,6 +19,7 @@ use crate::engine::heads::ChainHead;
 use crate::engine::pending::{Choice, Shown};
 use crate::engine::queue::QueueFilter;
 use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber, TokenId};
+use crate::store::roll::RollQuery;
 
 /// One request to the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +64,16 @@ pub enum Command {
         search: Option<String>,
         /// At most this many.
         limit: usize,
+    },
+    /// Users by name, with where they have accounts.
+    Roll {
+        /// Which.
+        query: RollQuery,
+    },
+    /// What ended in the last hours, and how old what waits is.
+    Trends {
+        /// Since when.
+        since: Timestamp,
     },
     /// One user with his accounts.
     UserShow {
@@ -396,6 +407,8 @@ impl Command {
             | Self::ImportShow { .. }
             | Self::Users { .. }
             | Self::UserShow { .. }
+            | Self::Roll { .. }
+            | Self::Trends { .. }
             | Self::Apps
             | Self::AppShow { .. }
             | Self::AppTest { .. }

@@ -32,6 +32,7 @@ pub mod refresh;
 pub mod refusals;
 pub mod registrar;
 pub mod retention;
+pub mod rolled;
 pub mod round;
 pub mod sources;
 mod today;

@@ -50,8 +50,12 @@ impl Committer {
             job.run(&mut group);
             done.push(job);
         }
+        let users = group.take_users();
         let (batch, head, turnover) = group.seal();
         let written = if batch.is_empty() { Ok(()) } else { self.write(kv, gate, batch, (head, turnover)) };
+        if let Some(roll) = kv.roll() {
+            roll.touch(&users);
+        }
         for job in done {
             job.answer(written.as_ref().copied());
         }

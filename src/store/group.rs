@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
+use crate::directory::user::User;
 use crate::history::chain;
 use crate::id::{AppName, EventId, OperatorId, UserId};
 use crate::provision::account::Presence;
@@ -37,6 +38,8 @@ pub(crate) struct Group<'a> {
     /// Events in brief, by row, and what the act that is running overwrote in them.
     briefs: BTreeMap<u64, Briefs>,
     undo_briefs: Vec<(EventId, Option<Brief>)>,
+    /// Users whose rows were written. Those of an act that was taken back are merely read again.
+    users: Vec<UserId>,
     /// Who is behind the causes met so far.
     causers: Causers,
     mark: Mark,
@@ -82,6 +85,7 @@ impl<'a> Group<'a> {
             forgotten: Vec::new(),
             briefs: BTreeMap::new(),
             undo_briefs: Vec::new(),
+            users: Vec::new(),
             causers: Causers::default(),
             mark,
         }
@@ -125,6 +129,11 @@ impl<'a> Group<'a> {
     /// How many rows wait to be written.
     pub(crate) fn len(&self) -> usize {
         self.rows.len() + self.entries.len()
+    }
+
+    /// Users whose rows were written.
+    pub(crate) fn take_users(&mut self) -> Vec<UserId> {
+        std::mem::take(&mut self.users)
     }
 
     /// Everything as one batch, with the end of the chain after it, and what became of the events that are remembered.
@@ -198,6 +207,12 @@ impl<'a> Group<'a> {
     /// The row of an event as it was filed is not what it was: nobody may remember it.
     pub(crate) fn forget(&mut self, event: EventId) {
         self.forgotten.push(event);
+    }
+
+    /// Writes a user.
+    pub(crate) fn put_user(&mut self, user: &User) -> StoreResult<()> {
+        self.users.push(user.id);
+        self.put(layout::user(user.id), user)
     }
 
     /// Writes a row of bare bytes.

@@ -6,6 +6,7 @@ use crate::id::EventId;
 use crate::store::act::StoreResult;
 use crate::store::layout::Key;
 use crate::store::record::{FiledEvent, Row, StoredHead, decode};
+use crate::store::roll::Roll;
 
 /// Key and value.
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);
@@ -27,6 +28,11 @@ pub(crate) trait Rows: Send + Sync {
 
     /// At most `limit` rows with `from <= key < to`.
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>>;
+
+    /// The directory by name, if that is kept in memory.
+    fn roll(&self) -> Option<&Roll> {
+        None
+    }
 
     /// An event as it was filed, if that is remembered: a row that never changes.
     fn recent(&self, _event: EventId) -> Option<Arc<FiledEvent>> {

@@ -39,6 +39,7 @@
 //! | `A` | app, user id | values that are kept as they are at the target |
 //! | `P` | app, part | what the last reconcile found, and what it remembers for the next, in parts |
 //! | `I` | number of the row | 256 events in brief: what the history is searched by |
+//! | `S` | hour, app | how many events ended then, by how they ended |
 //! | `T` | time, revision number | who activated it |
 //! | `Z` | sequence | nothing: entries that say what was erased |
 //! | `O` | 0 and import id, or 1 and revision number | operators, beside the one who brought it, whose act put it in force |
@@ -400,6 +401,22 @@ pub(crate) fn briefs_rows() -> Key {
 }
 pub(crate) fn briefs(row: u64) -> Key {
     Key::new(b'I').number(row)
+}
+/// How many events ended, by hour.
+pub(crate) fn all_ended() -> Key {
+    Key::new(b'S')
+}
+pub(crate) fn ended_in(hour: u64) -> Key {
+    Key::new(b'S').number(hour)
+}
+pub(crate) fn ended(hour: u64, app: &AppName) -> Key {
+    ended_in(hour).name(app)
+}
+/// Hour and app of a key made by [`ended`].
+pub(crate) fn hour_and_app(key: &[u8]) -> Option<(u64, AppName)> {
+    let hour = key.get(1..9)?.try_into().ok().map(u64::from_be_bytes)?;
+    let name = std::str::from_utf8(key.get(10..)?).ok()?;
+    Some((hour, AppName::new(name).ok()?))
 }
 /// All activations, oldest first.
 pub(crate) fn activations() -> Key {

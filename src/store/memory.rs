@@ -10,6 +10,7 @@ use crate::store::commit::{self, Committer, Job};
 use crate::store::kv::{Kv, Order, Pair, Rows, Turnover, WriteBatch};
 use crate::store::recent::Recent;
 use crate::store::record::{FiledEvent, StoredHead};
+use crate::store::roll::Roll;
 use crate::store::stored::{Backend, Reads, Stored, Writer};
 
 /// Rows in memory, and what a crash would take back.
@@ -18,6 +19,7 @@ struct MemoryRows {
     state: Mutex<State>,
     manual: AtomicBool,
     recent: Recent,
+    roll: Roll,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +51,10 @@ impl Rows for MemoryRows {
             Order::Ascending => range.take(limit).map(owned).collect(),
             Order::Descending => range.rev().take(limit).map(owned).collect(),
         })
+    }
+
+    fn roll(&self) -> Option<&Roll> {
+        Some(&self.roll)
     }
 
     fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {
@@ -162,6 +168,6 @@ impl MemoryStore {
         drop(state);
         let manual = AtomicBool::new(self.rows.manual.load(Ordering::SeqCst));
         let state = Mutex::new(State { rows, unflushed: Vec::new() });
-        Self::over(MemoryRows { state, manual, recent: Recent::default() })
+        Self::over(MemoryRows { state, manual, recent: Recent::default(), roll: Roll::default() })
     }
 }

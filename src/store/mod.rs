@@ -7,10 +7,12 @@
 
 pub mod act;
 pub mod backup;
+pub mod census;
 pub mod exercise;
 pub mod keyring;
 pub mod memory;
 pub mod query;
+pub mod roll;
 pub mod sled;
 
 mod acts;

@@ -19,7 +19,7 @@ use crate::provision::approval::Decision;
 use crate::provision::drift::{Memory, ReconcileReport};
 use crate::provision::edge::{Edge, EdgeChange};
 use crate::provision::entitlement::Entitlement;
-use crate::provision::event::{Event, Progress, Status};
+use crate::provision::event::{Event, Progress, Status, StatusKind};
 use crate::provision::guard::finding::Class;
 use crate::provision::plan::PlanSummary;
 use crate::store::act::{Head, Identity, StoreError, StoreResult};
@@ -91,6 +91,7 @@ rows! {
     AdoptedValues = "adopted values";
     Reconciled = "a reconcile";
     Activation = "an activation";
+    EndedCount = "how many events ended";
     Actors = "whose act it was";
 }
 
@@ -343,3 +344,7 @@ pub(crate) fn tidy_counts(counts: &mut Counts) {
     drop_zeros(&mut counts.events);
     drop_zeros(&mut counts.edges);
 }
+
+/// How many events of an app ended within an hour, by how they ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EndedCount(pub(crate) BTreeMap<StatusKind, u64>);

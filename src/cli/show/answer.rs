@@ -14,6 +14,11 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::Imported(imported) => directory::imported(style, imported),
         Answer::Imports(imports) => directory::imports(style, imports),
         Answer::Users(users) => directory::users(style, users),
+        Answer::Roll(roll) => {
+            let users: Vec<_> = roll.users.iter().map(|rolled| rolled.user.clone()).collect();
+            directory::users(style, &users)
+        }
+        Answer::Trends(trends) => events::trends(trends),
         Answer::User(user) => directory::user(style, user),
         Answer::Apps(apps) => apps::apps(style, apps),
         Answer::App(app) => apps::app(style, app),

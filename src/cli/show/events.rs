@@ -13,6 +13,7 @@ use crate::id::EventId;
 use crate::provision::approval::{Decision, Ruling};
 use crate::provision::event::{Event, Status, StatusKind};
 use crate::provision::outcome::Failure;
+use crate::store::census::{EndedHour, Trends};
 use crate::text::printable;
 
 /// Events, newest first.
@@ -45,6 +46,15 @@ pub(crate) fn history(style: &Style, events: &[Event], (next, newer): (Option<Ev
 /// The end of the chain.
 pub(crate) fn head(head: &ChainHead) -> String {
     format!("{} entries, read {}\nhead {}\n", head.sequence, head.time, head.hash)
+}
+
+/// What ended in the last hours, a line for each hour and app.
+pub(crate) fn trends(trends: &Trends) -> String {
+    let line = |hour: &EndedHour| {
+        let ended: Vec<String> = hour.ended.iter().map(|(status, number)| format!("{status} {number}")).collect();
+        format!("{} {}  {}\n", hour.from, hour.app, ended.join(", "))
+    };
+    trends.hours.iter().map(line).collect()
 }
 
 /// What left the history.

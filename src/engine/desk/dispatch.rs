@@ -23,6 +23,8 @@ impl Engine {
             | Command::ImportApply { .. }
             | Command::ImportDrop { .. } => self.imports(actor, command, watcher).await,
             Command::Users { search, limit } => self.users(search.as_deref(), limit).await,
+            Command::Roll { query } => self.roll(query).await,
+            Command::Trends { since } => self.trends(since).await,
             Command::UserShow { user } => self.user_show(&user).await,
             Command::UserEdit { user, edit } => self.user_edit(actor, &user, edit).await,
             Command::Apps => self.apps().await,

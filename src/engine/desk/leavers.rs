@@ -23,16 +23,8 @@ impl Engine {
     /// here whose deactivation in an app that they lost was rejected.
     pub(super) async fn leavers_still_active(&self, app: Option<&AppName>) -> Result<Vec<Leaver>, EngineError> {
         let mut leavers = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.parts.store.users(after, PAGE).await?;
-            for user in page.items.iter().filter(|user| user.effective_standing() != Standing::Active) {
-                self.accounts_left(user, app, &mut leavers).await?;
-            }
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+        for user in self.parts.store.not_active().await? {
+            self.accounts_left(&user, app, &mut leavers).await?;
         }
         for name in self.active().await?.names().iter().filter(|name| app.is_none_or(|app| app == *name)) {
             self.rejected(name, &mut leavers).await?;
@@ -69,7 +61,9 @@ impl Engine {
             let page = self.parts.store.events(query).await?;
             for event in page.items.iter().filter(|event| event.operation.kind.is_leaving()) {
                 let Some(row) = self.parts.store.pairs(app, vec![event.user()]).await?.pop() else { continue };
-                let stands = row.account.mute.as_ref().is_some_and(|mute| mute.event == event.id);
+                // With a basis nothing is left to do: he has the app again, and what was rejected asks for nothing.
+                let stands =
+                    row.account.mute.as_ref().is_some_and(|mute| mute.event == event.id) && row.account.basis.is_none();
                 if stands
                     && row.account.presence == Presence::Active
                     && row.user.effective_standing() == Standing::Active

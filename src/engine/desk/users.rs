@@ -1,19 +1,25 @@
 //! Users: finding, showing and editing them.
 
 use crate::access::actor::Actor;
+use crate::clock::Timestamp;
 use crate::directory::change::UserEdit;
 use crate::directory::source::SourceTarget;
 use crate::directory::user::User;
 use crate::engine::answer::{Answer, UserAnswer};
 use crate::engine::command::{Edit, UserRef};
 use crate::engine::context::{Engine, EngineError};
+use crate::engine::rolled::{RollAnswer, RolledAccount, RolledUser};
 use crate::id::{SourceName, UserId};
+use crate::store::query::AccountQuery;
+use crate::store::roll::RollQuery;
 use crate::text::printable;
 
 /// Users a search looks through at most: ten pages of a large directory.
 const SEARCHED_MAX: usize = 100_000;
 /// Users read at once while searching.
 const SEARCH_PAGE: usize = 1_000;
+/// Accounts of one user shown.
+const ACCOUNTS_MAX: usize = 1_000;
 
 impl Engine {
     /// The one user that `named` means: id, `source:key`, key, e-mail or user name.
@@ -71,6 +77,30 @@ impl Engine {
         }
         users.truncate(limit);
         Ok(Answer::Users(users))
+    }
+
+    /// Users by name, with where they have accounts.
+    pub(super) async fn roll(&self, query: RollQuery) -> Result<Answer, EngineError> {
+        let store = &self.parts.store;
+        let page = store.roll(query).await?;
+        let mut users = Vec::with_capacity(page.users.len());
+        for id in &page.users {
+            let Some(user) = store.user(*id).await? else { continue };
+            let query = AccountQuery { user: Some(*id), limit: ACCOUNTS_MAX, ..AccountQuery::default() };
+            let accounts = store.accounts(query).await?.items.into_iter().map(|account| RolledAccount {
+                presence: account.presence,
+                open: account.open_event,
+                // With a basis nothing is left to do: what was refused before asks for nothing any more.
+                muted: account.mute.filter(|_| account.basis.is_none()).map(|mute| mute.why),
+                app: account.app,
+            });
+            users.push(RolledUser { user, accounts: accounts.collect() });
+        }
+        Ok(Answer::Roll(Box::new(RollAnswer { page, users })))
+    }
+
+    pub(super) async fn trends(&self, since: Timestamp) -> Result<Answer, EngineError> {
+        Ok(Answer::Trends(Box::new(self.parts.store.trends(since, self.parts.clock.now()).await?)))
     }
 
     pub(super) async fn user_show(&self, named: &UserRef) -> Result<Answer, EngineError> {

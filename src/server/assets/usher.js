@@ -102,7 +102,15 @@ for (const wide of document.querySelectorAll(".wide:not([tabindex])")) {
     });
 })();
 
-// Users
+// Users: `/` goes to the search of the page.
+document.addEventListener("keydown", (event) => {
+    const search = document.querySelector("[data-search]");
+    const typing = event.target instanceof Element && event.target.closest("input, select, textarea, [contenteditable]");
+    if (!search || typing || event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    search.focus();
+    search.select();
+});
 
 // Apps
 

@@ -16,6 +16,7 @@ use crate::server::console::{layout, sign_in};
 use crate::server::house::House;
 use crate::server::permit::Visitor;
 use crate::server::problem::Problem;
+use crate::store::act::StoreError;
 
 /// Why there is no page, as a page.
 #[derive(Debug)]
@@ -86,9 +87,11 @@ pub async fn act<L>(
     match house.engine.answer(&visitor.actor, command, &Unwatched).await {
         Ok(answer) => Ok(go(house, visitor, back, told(&answer))),
         Err(EngineError::Denied(Denied::NeedsProof)) => Err(Trouble::Prove(sign_in::again(back, &visitor.actor.name))),
-        Err(error @ (EngineError::Invalid(_) | EngineError::Files(_))) => {
-            Ok(go(house, visitor, back, error.to_string().lines().map(str::to_owned).collect()))
-        }
+        Err(
+            error @ (EngineError::Invalid(_)
+            | EngineError::Files(_)
+            | EngineError::Store(StoreError::Conflict(_) | StoreError::Stale(_))),
+        ) => Ok(go(house, visitor, back, error.to_string().lines().map(str::to_owned).collect())),
         Err(error) => Err(error.into()),
     }
 }

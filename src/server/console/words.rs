@@ -12,8 +12,15 @@ use crate::provision::operation::{Change, Kind};
 
 /// A moment: the time itself for programs and on hover, its age for people.
 pub fn moment(at: Timestamp, now: Timestamp) -> Markup {
-    let is_fresh = now.millis_since(at) < 60_000;
-    html! { time datetime=(at) title=(at) { @if is_fresh { "just now" } @else { (age(now, at)) " ago" } } }
+    let new = now.millis_since(at) < 60_000;
+    html! { time datetime=(at) title=(at) { @if new { "just now" } @else { (age(now, at)) " ago" } } }
+}
+
+/// A moment in full, as people write it: `2026-03-01 09:30:00 UTC`.
+pub fn instant(at: Timestamp) -> Markup {
+    let text = at.to_string();
+    let (day, time) = text.split_once('T').unwrap_or((&text, ""));
+    html! { time datetime=(at) { (day) " " (time.get(..8).unwrap_or(time)) " UTC" } }
 }
 
 /// How long ago, in the largest unit that says enough.
@@ -29,13 +36,18 @@ pub fn age(now: Timestamp, since: Timestamp) -> String {
 
 /// A status as a badge, whose colour never says more than its word.
 pub fn badge(status: StatusKind) -> Markup {
+    toned(status, status.word())
+}
+
+/// Words in the colour of a status.
+pub fn toned(status: StatusKind, said: &str) -> Markup {
     let tone = match status {
         StatusKind::Succeeded => "good",
         StatusKind::Failed | StatusKind::Refused | StatusKind::Expired => "bad",
         StatusKind::Pending | StatusKind::Verifying => "note",
         StatusKind::Queued | StatusKind::Running | StatusKind::Rejected | StatusKind::Superseded => "plain",
     };
-    html! { span .badge .(tone) { (status) } }
+    html! { span .badge .(tone) { (said) } }
 }
 
 /// A value, or that there is none.

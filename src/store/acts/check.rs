@@ -11,7 +11,7 @@ use crate::store::act::{StoreResult, Verified};
 use crate::store::acts::briefs::Finder;
 use crate::store::acts::life::{self, Life, Running};
 use crate::store::acts::testimony::Witness;
-use crate::store::acts::{reads, retention};
+use crate::store::acts::{reads, retention, trends};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
 use crate::store::query::Counts;
@@ -50,6 +50,9 @@ fn blocks(rows: &dyn Rows, walk: &mut Walk) -> StoreResult<()> {
 struct Recount {
     head: StoredHead,
     apps: BTreeMap<AppName, Counts>,
+    /// The first hour for which it is kept how many events ended, and how many did since.
+    since: u64,
+    ended: BTreeMap<(u64, AppName, StatusKind), u64>,
 }
 
 impl Recount {
@@ -115,6 +118,8 @@ impl Recount {
     }
 
     fn events(&mut self, rows: &dyn Rows, walk: &mut Walk) -> StoreResult<()> {
+        let hours = trends::kept(rows, 0)?;
+        self.since = hours.first().map_or(u64::MAX, |(hour, ..)| *hour);
         let running = Running::read(rows, None)?;
         let (mut finder, mut witness) = (Finder::default(), Witness::default());
         let mut state: Option<Vec<u8>> = None;
@@ -128,12 +133,32 @@ impl Recount {
             life.run(&running);
             self.head.events += 1;
             *self.app(&life.event.operation.app).events.entry(life.event.status.kind()).or_default() += 1;
+            self.ended(&life);
             check_index(rows, &life, walk)?;
             if !finder.finds(rows, &life.event)? {
                 walk.problem(format!("the history does not find {} by what it is", life.event.id));
             }
             Ok(true)
-        })
+        })?;
+        // What ended before it was counted is in no count.
+        for (hour, app, count) in hours {
+            for (status, kept) in count.0 {
+                let counted = self.ended.get(&(hour, app.clone(), status)).copied().unwrap_or_default();
+                if kept > counted {
+                    walk.problem(format!(
+                        "{kept} events of {app} were {status} in hour {hour}, the rows say {counted}"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, life: &Life) {
+        let (hour, status) = (trends::hour(life.event.changed_at), life.event.status.kind());
+        if status.is_final() && hour >= self.since {
+            *self.ended.entry((hour, life.event.operation.app.clone(), status)).or_default() += 1;
+        }
     }
 
     fn marks(&mut self, rows: &dyn Rows) -> StoreResult<()> {

@@ -98,7 +98,7 @@ pub(crate) fn save(tx: &mut Group<'_>, before: Option<&User>, after: &User) -> S
         tx.put_bytes(layout::user_key(&after.source, &after.key), after.id.as_bytes().to_vec());
         tx.head_mut().users += 1;
     }
-    tx.put(layout::user(after.id), after)
+    tx.put_user(after)
 }
 
 /// Whether a change may take an account away: the user is not active, or lost something that can grant an app.

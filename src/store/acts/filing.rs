@@ -16,7 +16,7 @@ use crate::store::act::{Cursor, Filed, StoreResult};
 use crate::store::acts::edges::{self, Flying};
 use crate::store::acts::ledger::Draft;
 use crate::store::acts::life::{self, Life, Running, Why};
-use crate::store::acts::{admission, directory, marks, revisions, testimony};
+use crate::store::acts::{admission, directory, marks, revisions, testimony, trends};
 use crate::store::group::{About, Group};
 use crate::store::kv;
 use crate::store::layout;
@@ -219,6 +219,9 @@ impl Filing<'_> {
             edges::plan(tx, &event, self.as_of)?;
         }
         tx.count_event(self.app, None, status)?;
+        if status.is_final() {
+            trends::ended(tx, self.app, status, self.as_of)?;
+        }
         let filed = FiledEvent {
             event,
             counted,

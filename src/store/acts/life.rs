@@ -8,7 +8,7 @@ use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Status, StatusKind};
 use crate::provision::outcome::FailureClass;
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::acts::{admission, briefs, edges};
+use crate::store::acts::{admission, briefs, edges, trends};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Rows};
 use crate::store::layout;
@@ -114,6 +114,7 @@ impl Life {
         tx.count_event(&self.event.operation.app, Some(from), to)?;
         if to.is_final() {
             admission::ended(tx, self, at)?;
+            trends::ended(tx, &self.event.operation.app, to, at)?;
         }
         self.enter(tx, at, Fact::Stepped { status: to, class: why.class, detail: why.detail.to_owned() });
         edges::follow(tx, &self.event, at)?;

@@ -26,4 +26,5 @@ pub(crate) mod remedies;
 pub(crate) mod retention;
 pub(crate) mod revisions;
 pub(crate) mod testimony;
+pub(crate) mod trends;
 pub(crate) mod waiting;

@@ -12,6 +12,7 @@ use crate::store::act::{StoreError, StoreResult};
 use crate::store::kv::{self, Kv, Order, Pair, Rows, Turnover, WriteBatch};
 use crate::store::recent::Recent;
 use crate::store::record::{FiledEvent, StoredHead};
+use crate::store::roll::Roll;
 use crate::store::sled::checkpoint::Memory;
 use crate::store::sled::journal::{Journal, Unopened};
 use crate::store::sled::{SledSettings, files};
@@ -72,6 +73,7 @@ pub(crate) struct SledRows {
     /// Kinds of rows (their keys' first byte) that the tree has: of others it need not be asked.
     kinds: RwLock<Kinds>,
     recent: Recent,
+    roll: Roll,
     /// Held while this lives.
     _lock: File,
 }
@@ -133,6 +135,7 @@ impl SledRows {
             memory: Mutex::new(memory),
             kinds: RwLock::new(kinds),
             recent: Recent::default(),
+            roll: Roll::default(),
             _lock: lock,
         })
     }
@@ -266,6 +269,10 @@ impl Rows for SledRows {
             })
         };
         kv::scan_over(journal.rows(), below, (from, to), order, limit)
+    }
+
+    fn roll(&self) -> Option<&Roll> {
+        Some(&self.roll)
     }
 
     fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {

@@ -2,6 +2,7 @@
 
 mod backups;
 mod catalogue;
+mod census;
 mod chain;
 mod damage;
 mod decisions;

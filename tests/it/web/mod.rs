@@ -1,5 +1,6 @@
 //! The web server: console and API over real sockets.
 
+pub(crate) mod activity;
 pub(crate) mod api;
 pub(crate) mod approvals;
 pub(crate) mod apps;
@@ -10,3 +11,4 @@ pub(crate) mod samples;
 pub(crate) mod sign_in;
 pub(crate) mod site;
 pub(crate) mod xss;
+pub(crate) mod users;
