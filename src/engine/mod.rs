@@ -33,6 +33,7 @@ pub mod retention;
 pub mod round;
 pub mod sources;
 mod today;
+pub mod trial;
 
 pub use answer::Answer;
 pub use command::Command;

@@ -43,6 +43,11 @@ impl Upload {
         Ok(())
     }
 
+    /// The folder that they lie in.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
     /// Where they lie, in the order of their coming.
     pub fn files(&self) -> Vec<PathBuf> {
         self.files.clone()

@@ -11,6 +11,7 @@ pub mod exercise;
 pub mod keyring;
 pub mod memory;
 pub mod query;
+pub mod shelf;
 pub mod sled;
 
 mod acts;

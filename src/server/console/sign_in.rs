@@ -33,7 +33,7 @@ fn is_local(path: &str) -> bool {
 }
 
 /// Percent-encodes what may not stand in a query's value.
-fn urlencode(text: &str) -> String {
+pub fn urlencode(text: &str) -> String {
     use std::fmt::Write;
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
