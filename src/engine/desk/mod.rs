@@ -6,7 +6,7 @@ pub mod asking;
 pub mod choosing;
 pub mod dispatch;
 pub mod doctor;
-pub mod drafts;
+
 pub mod entitlements;
 pub mod explain;
 pub mod explain_then;
@@ -23,3 +23,4 @@ pub mod rules;
 pub mod status;
 pub mod users;
 pub mod waiting;
+pub mod writing;
