@@ -1,4 +1,4 @@
-//! The stylesheet and the script: part of the binary, addressed by what they say, so that browsers may keep them for ever.
+//! The stylesheet, the script and the mark: part of the binary, addressed by what they say, so that browsers may keep them for ever.
 
 use std::sync::LazyLock;
 
@@ -26,6 +26,8 @@ static STYLE: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("usher", "css", "text/css; charset=utf-8", include_str!("../assets/usher.css")));
 static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("usher", "js", "text/javascript; charset=utf-8", include_str!("../assets/usher.js")));
+static MARK: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("usher", "svg", "image/svg+xml", include_str!("../assets/usher.svg")));
 
 /// The stylesheet's address.
 pub fn style() -> String {
@@ -37,9 +39,14 @@ pub fn script() -> String {
     format!("/assets/{}", SCRIPT.name)
 }
 
+/// The mark's address.
+pub fn mark() -> String {
+    format!("/assets/{}", MARK.name)
+}
+
 /// `GET /assets/{file}`.
 pub async fn serve(Path(file): Path<String>) -> Response {
-    match [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.name == file) {
+    match [&*STYLE, &*SCRIPT, &*MARK].into_iter().find(|asset| asset.name == file) {
         Some(asset) => {
             let kept = "public, max-age=31536000, immutable";
             ([(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, kept)], asset.text).into_response()

@@ -87,6 +87,7 @@ fn head(title: &str, csrf: Option<&str>) -> Markup {
             meta name="color-scheme" content="light dark";
             @if let Some(csrf) = csrf { meta name="csrf" content=(csrf); }
             title { (title) " · Usher" }
+            link rel="icon" type="image/svg+xml" href=(assets::mark());
             link rel="stylesheet" href=(assets::style());
             script src=(assets::script()) defer {}
         }
@@ -95,6 +96,15 @@ fn head(title: &str, csrf: Option<&str>) -> Markup {
 
 /// A page for somebody who is signed in.
 pub fn page(viewer: &Viewer, place: Place, title: &str, body: &Markup) -> Markup {
+    framed(viewer, Some(place), title, body)
+}
+
+/// The first page, which is in no place.
+pub fn first_page(viewer: &Viewer, title: &str, body: &Markup) -> Markup {
+    framed(viewer, None, title, body)
+}
+
+fn framed(viewer: &Viewer, place: Option<Place>, title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -102,10 +112,10 @@ pub fn page(viewer: &Viewer, place: Place, title: &str, body: &Markup) -> Markup
             body {
                 a .skip href="#main" { "Skip to the content" }
                 header .top {
-                    a .brand href="/" { "Usher" }
+                    a .brand href="/" { img src=(assets::mark()) alt="" width="22" height="22"; "Usher" }
                     nav aria-label="Places" {
                         @for each in Place::ALL {
-                            a href=(each.address()) aria-current=[(each == place).then_some("page")] { (each.title()) }
+                            a href=(each.address()) aria-current=[(Some(each) == place).then_some("page")] { (each.title()) }
                         }
                     }
                     form .who method="post" action="/sign-out" {
@@ -118,6 +128,11 @@ pub fn page(viewer: &Viewer, place: Place, title: &str, body: &Markup) -> Markup
             }
         }
     }
+}
+
+/// A table that may be wider than the screen: it scrolls by itself, by keyboard too.
+pub fn wide(label: &str, table: &Markup) -> Markup {
+    html! { div .wide role="region" aria-label=(label) tabindex="0" { (table) } }
 }
 
 /// A page for anybody.

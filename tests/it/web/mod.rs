@@ -2,5 +2,6 @@
 
 pub(crate) mod api;
 pub(crate) mod approvals;
+pub(crate) mod contrast;
 pub(crate) mod sign_in;
 pub(crate) mod site;
