@@ -129,7 +129,15 @@ impl House {
             group_name: "cn".into(),
             states: Source::default_states(),
         };
-        self.ask(Command::Import { source, files: vec![file], full: true, accept_shrink: None }).await;
+        self.ask(Command::Import {
+            source,
+            files: vec![file],
+            full: true,
+            accept_shrink: None,
+            park: false,
+            within: None,
+        })
+        .await;
     }
 
     pub(crate) async fn ask(&self, command: Command) -> Answer {

@@ -27,6 +27,9 @@ pub(crate) struct Import {
     /// The expected number of users who leave, lose a role or lose a value
     #[arg(long, value_name = "N")]
     accept_shrink: Option<u64>,
+    /// Look first: park it whatever the guard says; `usher imports apply` lets it count
+    #[arg(long)]
+    park: bool,
     /// CSV, JSON (lines or an array) or LDIF, told by the ending
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -36,6 +39,14 @@ impl Import {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         let source = door.workspace().await?.source(self.source.as_deref())?.clone();
         let files = self.files.iter().map(|file| absolute(file)).collect::<Result<_, _>>()?;
-        door.show(Command::Import { source, files, full: self.full, accept_shrink: self.accept_shrink }).await
+        door.show(Command::Import {
+            source,
+            files,
+            full: self.full,
+            accept_shrink: self.accept_shrink,
+            park: self.park,
+            within: None,
+        })
+        .await
     }
 }

@@ -52,7 +52,7 @@ impl Revisions {
         match self.what {
             What::List => door.show(Command::Revisions).await,
             What::Show { number, file } => show(door, number, file).await,
-            What::Rollback { number, comment } => door.show(Command::Rollback { number, comment }).await,
+            What::Rollback { number, comment } => door.show(Command::Rollback { number, comment, over: None }).await,
         }
     }
 }

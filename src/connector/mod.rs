@@ -5,6 +5,7 @@ pub mod app;
 pub mod builtin;
 pub mod capability;
 pub mod descriptor;
+pub mod draft;
 pub mod grants;
 pub mod groups;
 pub mod reconcile;

@@ -9,6 +9,7 @@ use crate::access::operator::{FourEyes, Role};
 use crate::access::permission::Permission;
 use crate::clock::{Span, Timestamp};
 use crate::connector::revision::Bundle;
+use crate::digest::Digest;
 use crate::directory::assignment::DirectAssignment;
 use crate::directory::source::Source;
 use crate::directory::user::Standing;
@@ -35,6 +36,12 @@ pub enum Command {
         full: bool,
         /// The expected number of users that leave, lose a role or lose a value.
         accept_shrink: Option<u64>,
+        /// True = park it whatever the guard says: somebody wants to look before it counts.
+        #[serde(default)]
+        park: bool,
+        /// The folder in which uploaded files lie for the moment: they are called without it.
+        #[serde(default)]
+        within: Option<PathBuf>,
     },
     /// Generations, newest first.
     Imports {
@@ -154,6 +161,32 @@ pub enum Command {
         number: RevisionNumber,
         /// Why.
         comment: String,
+        /// The revision that was active when somebody looked: refused if it is another one by now. `None` = whatever is active.
+        #[serde(default)]
+        over: Option<RevisionNumber>,
+    },
+    /// What the operator is writing.
+    Draft,
+    /// Write on.
+    DraftEdit {
+        /// What.
+        edit: DraftEdit,
+    },
+    /// Compile rules and run their examples.
+    RulesCheck {
+        /// Of one app; all otherwise.
+        app: Option<AppName>,
+        /// These files instead of the active revision's.
+        draft: Option<Bundle>,
+    },
+    /// What rules make of one user, beside the account that stands. Sends only reads.
+    RulesTry {
+        /// Where.
+        app: AppName,
+        /// Who.
+        user: UserRef,
+        /// With these files instead of the active revision's.
+        draft: Option<Bundle>,
     },
     /// What would be done. Sends only reads.
     Plan {
@@ -399,6 +432,35 @@ pub enum Edit {
     },
 }
 
+/// A step of writing a draft. The first one takes it from the active revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DraftEdit {
+    /// Write a file.
+    Write {
+        /// Its path.
+        file: String,
+        /// Its text.
+        text: String,
+        /// Of what it said when the operator began: refused if it says something else by now.
+        over: Option<Digest>,
+    },
+    /// Take a file out.
+    Remove {
+        /// Its path.
+        file: String,
+    },
+    /// Back to what the parent says.
+    Restore {
+        /// Its path.
+        file: String,
+    },
+    /// Take over what was activated meanwhile, where the draft changed nothing.
+    Rebase,
+    /// Forget it.
+    Drop,
+}
+
 impl Command {
     /// What the operator needs.
     pub fn permission(&self) -> Permission {
@@ -416,7 +478,9 @@ impl Command {
             | Self::Export
             | Self::Revisions
             | Self::RevisionShow { .. }
-            | Self::Plan { .. }
+            | Self::RulesCheck { .. }
+            | Self::RulesTry { draft: None, .. }
+            | Self::Plan { draft: None, .. }
             | Self::Approvals { .. }
             | Self::BatchShow { .. }
             | Self::Overview
@@ -437,9 +501,7 @@ impl Command {
             | Self::Doctor { .. }
             | Self::StoreVerify => Permission::Read,
             Self::Retry { .. } => Permission::Retry,
-            Self::Apply { dry_run: true, .. } | Self::Decide { dry_run: true, .. } | Self::Leavers { .. } => {
-                Permission::Read
-            }
+            Self::Decide { dry_run: true, .. } | Self::Leavers { .. } => Permission::Read,
             Self::Decide { .. } | Self::Rematch { .. } => Permission::Decide,
             Self::Reconcile { last: true, .. } | Self::HistoryPrune { dry_run: true, .. } => Permission::Read,
             Self::Import { .. }
@@ -450,8 +512,13 @@ impl Command {
             | Self::Reconcile { .. }
             | Self::AppPause { .. }
             | Self::AppResume { .. }
+            // Files of one's own reach for the targets that they name, with the credentials that they name.
+            | Self::RulesTry { .. }
+            | Self::Plan { .. }
             | Self::Apply { .. }
             | Self::Rollback { .. }
+            | Self::Draft
+            | Self::DraftEdit { .. }
             | Self::Sync { .. }
             | Self::Disassociate { .. }
             | Self::HistoryPrune { .. }

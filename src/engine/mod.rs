@@ -36,6 +36,7 @@ pub mod rolled;
 pub mod round;
 pub mod sources;
 mod today;
+pub mod trial;
 
 pub use answer::Answer;
 pub use command::Command;

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod console;
 pub mod house;
+pub mod jobs;
 pub mod lockout;
 pub mod permit;
 pub mod problem;

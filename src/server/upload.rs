@@ -30,6 +30,15 @@ impl Upload {
     /// # Errors
     /// If it can't be written, or the name is taken or says nothing.
     pub fn add(&mut self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.begin(name)?;
+        io::Write::write_all(&mut file, bytes)
+    }
+
+    /// Begins a file that is written as it comes.
+    ///
+    /// # Errors
+    /// As [`Upload::add`].
+    pub fn begin(&mut self, name: &str) -> io::Result<std::fs::File> {
         let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
         let plain = |each: char| each.is_alphanumeric() || matches!(each, '.' | '-' | '_' | ' ');
         let safe: String = last.chars().map(|each| if plain(each) { each } else { '_' }).take(100).collect();
@@ -37,10 +46,14 @@ impl Upload {
             return Err(io::Error::other(format!("`{}` is no name of a file", crate::text::printable(name))));
         }
         let path = self.folder.path().join(safe);
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
-        io::Write::write_all(&mut file, bytes)?;
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
         self.files.push(path);
-        Ok(())
+        Ok(file)
+    }
+
+    /// The folder that they lie in.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
     }
 
     /// Where they lie, in the order of their coming.

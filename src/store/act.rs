@@ -30,6 +30,7 @@ use crate::store::query::{
     AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting,
     Window,
 };
+use crate::store::shelf::Shelf;
 
 /// Why an act was not done.
 #[derive(Debug, thiserror::Error)]
@@ -222,7 +223,7 @@ pub struct Identity {
 
 /// The store.
 #[async_trait]
-pub trait Store: Keyring + Census {
+pub trait Store: Keyring + Census + Shelf {
     // --- identity and operators -------------------------------------------------------------------------------------
 
     /// Writes the identity; a second call with the same instance is a no-op, with another a conflict.

@@ -46,6 +46,8 @@
 //! | `K` | `p`, operator id | password hash |
 //! | `K` | `t`, digest of the token | token for the API |
 //! | `K` | `b` | digest of the one-time token |
+//! | `D` | operator id, part | what the operator is writing, in parts |
+//! | `N` | import id, part | what was said of an import's rows, in parts |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -431,6 +433,12 @@ pub(crate) fn erasures() -> Key {
 }
 pub(crate) fn erasure(sequence: u64) -> Key {
     Key::new(b'Z').number(sequence)
+}
+pub(crate) fn draft(operator: OperatorId) -> Key {
+    Key::new(b'D').id(operator.as_bytes())
+}
+pub(crate) fn remarks(import: ImportId) -> Key {
+    Key::new(b'N').id(import.as_bytes())
 }
 pub(crate) fn headers() -> Key {
     Key::new(b'H')

@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod memory;
 pub mod query;
 pub mod roll;
+pub mod shelf;
 pub mod sled;
 
 mod acts;

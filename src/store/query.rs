@@ -303,3 +303,31 @@ pub struct Preview {
     /// What shrinks by more than goes unasked, in words: it parks the generation unless somebody expected it.
     pub shrinks: Vec<String>,
 }
+
+/// What was said of an import's rows, and is not decided by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remarks {
+    /// Rows that could not be read, the first of them.
+    pub problems: Vec<RowProblem>,
+    /// How many there are.
+    pub problem_count: u64,
+    /// Things worth knowing, in words.
+    pub notes: Vec<String>,
+    /// Attribute, `roles`, `groups`, `manager`, `state` or `app_role.APP` → known users for whom it changes.
+    pub touched: BTreeMap<String, u64>,
+}
+
+/// A row that could not be read: where it stands, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowProblem {
+    /// The file, as it was given.
+    pub file: String,
+    /// From 1; 0 when the whole file is meant.
+    pub line: u64,
+    /// From 1.
+    pub column: u64,
+    /// The user it is about, if that much could be read: he is left as he is, and is not missing.
+    pub key: Option<String>,
+    /// What is wrong, and what was expected.
+    pub reason: String,
+}

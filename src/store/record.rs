@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::credential::{PasswordHash, Token};
 use crate::access::operator::Operator;
 use crate::clock::Timestamp;
+use crate::connector::draft::Draft;
 use crate::connector::revision::Revision;
 use crate::digest::Digest;
 use crate::directory::change::{Cause, StagedRow};
@@ -24,7 +25,7 @@ use crate::provision::guard::finding::Class;
 use crate::provision::plan::PlanSummary;
 use crate::store::act::{Head, Identity, StoreError, StoreResult};
 use crate::store::previous::{FiledEventV1, FiledEventV2};
-use crate::store::query::{AppRecord, Counts, Import};
+use crate::store::query::{AppRecord, Counts, Import, Remarks};
 
 /// A value that is kept as a row.
 pub(crate) trait Row: Serialize + DeserializeOwned {
@@ -93,6 +94,8 @@ rows! {
     Activation = "an activation";
     EndedCount = "how many events ended";
     Actors = "whose act it was";
+    Draft = "a draft";
+    Remarks = "remarks on an import";
 }
 
 /// The body of an earlier version to whose end empty values were added.

@@ -105,7 +105,7 @@ impl Walk<'_> {
         let source = self.company.workspace.source(None)?.clone();
         let files = vec![self.company.workspace.root.join(file)];
         let typed = format!("usher import {}{file}", if full { "--full " } else { "" });
-        self.step(&typed, Command::Import { source, files, full, accept_shrink: None }).await
+        self.step(&typed, Command::Import { source, files, full, accept_shrink: None, park: false, within: None }).await
     }
 
     async fn apply(&self) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! One answer as text, whatever it is.
 
 use crate::cli::show::style::Style;
-use crate::cli::show::{approvals, apps, directory, entitlements, events, explain, keys, plan, reconcile};
+use crate::cli::show::{approvals, apps, directory, entitlements, events, explain, keys, plan, reconcile, rules};
 use crate::engine::answer::{Answer, CheckLevel};
 use crate::provision::event::StatusKind;
 use crate::store::query::ImportState;
@@ -29,6 +29,9 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::Applied(applied) => apps::applied(style, applied),
         Answer::Files { revision, bundle } => apps::files(style, revision, bundle),
         Answer::Revisions { revisions, active } => apps::revisions(style, revisions, *active),
+        Answer::Draft(draft) => rules::draft(style, draft.as_deref()),
+        Answer::RulesChecked(checked) => rules::checked(style, checked),
+        Answer::RulesTried(tried) => rules::tried(style, tried),
         Answer::Plan(file) => plan::plan(style, file),
         Answer::Synced(synced) => apps::synced(style, synced),
         Answer::Approvals(pending) => approvals::approvals(style, pending),
@@ -79,6 +82,7 @@ pub(crate) fn needs_attention(answer: &Answer) -> bool {
         }
         Answer::Reconciled(report) => report.drift() > 0 || report.trouble.is_some() || report.incomplete.is_some(),
         Answer::Doctor(checks) => bad(checks),
+        Answer::RulesChecked(checked) => !checked.passed(),
         Answer::Plan(plan) => plan.apps.iter().any(|app| app.trouble.is_some()),
         Answer::Synced(apps) => apps
             .iter()

@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod plan;
 pub(crate) mod reconcile;
+pub(crate) mod rules;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod time;

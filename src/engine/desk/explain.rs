@@ -18,7 +18,7 @@ use crate::engine::explained::{
 };
 use crate::engine::plan::{Judged, judge};
 use crate::history::sentence;
-use crate::id::{AppName, EventId, OperatorId};
+use crate::id::{AppName, EventId, OperatorId, RevisionNumber};
 use crate::provision::account::{Account, MuteReason, Origin, Presence};
 use crate::provision::desired::{GrantedEntitlement, Wanted};
 use crate::provision::edge::{Edge, EdgeState};
@@ -56,9 +56,23 @@ impl Engine {
     }
 
     async fn explain_now(&self, user: User, app: &AppName, events: &[Event]) -> Result<Explained, EngineError> {
-        let store = &self.parts.store;
         let active = self.active_or_none_yet().await?;
+        let revision = active.revision.as_ref().map(|revision| revision.number);
+        let since = self.parts.store.active_at(self.parts.clock.now()).await?;
+        let since = since.filter(|(number, _)| Some(*number) == revision).map(|(_, since)| since);
         let running = active.app(app)?;
+        self.explain_by(user, &running, revision.map(|number| (number, since)), events).await
+    }
+
+    /// By an app of any revision, or of files that are in none.
+    pub(super) async fn explain_by(
+        &self,
+        user: User,
+        running: &ActiveApp,
+        revision: Option<(RevisionNumber, Option<Timestamp>)>,
+        events: &[Event],
+    ) -> Result<Explained, EngineError> {
+        let (store, app) = (&self.parts.store, &running.spec.name);
         let catalogue = store.catalogue(app).await?.digest();
         let none = || EngineError::Invalid(format!("there is no user {}", user.id));
         let mut row = store.pairs(app, vec![user.id]).await?.into_iter().next().ok_or_else(none)?;
@@ -69,8 +83,8 @@ impl Engine {
         let judged = judge(&running.spec, &running.rules, (self.instance, catalogue), row, Cause::Cycle);
         let actual = self.last_seen(app, &user).await?;
         let pushes = self.pushes(events).await?;
-        let (attributes, mut differences) = attributes(&running, &judged, &account, (&pushes, &actual));
-        let entitlements = entitlements(&running, &judged, &edges);
+        let (attributes, mut differences) = attributes(running, &judged, &account, (&pushes, &actual));
+        let entitlements = entitlements(running, &judged, &edges);
         differences.extend(entitlements.iter().filter(|line| line.differs).map(|line| {
             let stands = if line.stands.is_empty() { "not there" } else { &line.stands };
             let want = if line.wanted == Some(true) { "is granted by the rules" } else { "is not granted any more" };
@@ -81,14 +95,12 @@ impl Engine {
         for event in events.iter().take(SHOWN_MAX) {
             lines.push(self.event_line(event, &operators).await?);
         }
-        let revision = active.revision.as_ref().map(|revision| revision.number);
-        let since = store.active_at(self.parts.clock.now()).await?.filter(|(number, _)| Some(*number) == revision);
         Ok(Explained {
             user: user.id,
             label: user.label(),
             app: app.clone(),
             at: None,
-            revision: revision.map(|number| (number, since.map(|(_, since)| since))),
+            revision,
             access: access(&running.spec, &judged),
             account: account_line(&account, events),
             attributes,

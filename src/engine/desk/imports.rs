@@ -1,18 +1,30 @@
 //! Imports: reading files of a source, parking, applying and dropping generations.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use crate::access::actor::Actor;
+use crate::directory::change::SourceRow;
 use crate::directory::source::Source;
-use crate::engine::answer::{Answer, ImportAnswer, Progress};
+use crate::directory::user::User;
+use crate::engine::answer::{Answer, ImportAnswer, Progress, StagedChange};
 use crate::engine::command::Command;
 use crate::engine::context::{Engine, EngineError, Watcher};
-use crate::engine::intake::{self, Intake, IntakeError, Step};
+use crate::engine::intake::compare::{Kind as Way, changes, compare};
+use crate::engine::intake::{self, Asked, Intake, IntakeError, Step};
 use crate::id::{ImportId, OperatorId};
 use crate::import;
 use crate::provision::entry::Fact;
-use crate::store::query::Import;
+use crate::store::query::{Import, ImportState, Remarks, RowProblem};
 use crate::text::printable;
+
+/// Rows that could not be read and are kept with their places; of more, only the number.
+const REMARKS_MAX: usize = 200;
+/// Staged rows that are looked at for a sample, and how many at once.
+const SAMPLED_ROWS_MAX: u64 = 2_000;
+const SAMPLED_AT_ONCE: usize = 500;
+/// Users shown of each way of changing.
+const SAMPLED_EACH_MAX: usize = 20;
 
 impl Engine {
     pub(super) async fn imports(
@@ -22,12 +34,13 @@ impl Engine {
         watcher: &dyn Watcher,
     ) -> Result<Answer, EngineError> {
         match command {
-            Command::Import { source, files, full, accept_shrink } => {
-                self.import(actor, source, files, (full, accept_shrink), watcher).await
+            Command::Import { source, files, full, accept_shrink, park, within } => {
+                let asked = Asked { full, accept_shrink, park };
+                self.import(actor, source, (files, within), asked, watcher).await
             }
             Command::ImportShow { id } => {
                 let import = self.generation(id).await?;
-                Ok(Answer::Imported(ImportAnswer { import, problems: Vec::new(), notes: Vec::new() }))
+                self.imported(import).await
             }
             Command::ImportApply { id, accept_shrink } => self.import_apply(actor, id, accept_shrink, watcher).await,
             Command::ImportDrop { id } => {
@@ -46,21 +59,26 @@ impl Engine {
         &self,
         actor: &Actor,
         source: Source,
-        files: Vec<PathBuf>,
-        (full, accept_shrink): (bool, Option<u64>),
+        (files, within): (Vec<PathBuf>, Option<PathBuf>),
+        asked: Asked,
         watcher: &dyn Watcher,
     ) -> Result<Answer, EngineError> {
         let reading = tokio::task::spawn_blocking(move || {
-            let read = import::read(&source, &files, full);
+            let read = import::read(&source, &files, asked.full);
             (source, read)
         });
         let (source, read) =
             reading.await.map_err(|error| EngineError::Invalid(format!("reading the files failed: {error}")))?;
-        let read = read.map_err(|error| EngineError::Invalid(with_causes(&error)))?;
+        let read =
+            read.map_err(|error| EngineError::Invalid(called_without(within.as_deref(), &with_causes(&error))))?;
+        let read = match &within {
+            Some(folder) => rebased(read, folder),
+            None => read,
+        };
         let _one = self.intake.lock().await;
         let progress = report(watcher);
         let cx = self.intake_context(actor.operator, &progress).await?;
-        let report = intake::import(&cx, &source, read, full, accept_shrink).await.map_err(refused)?;
+        let report = intake::import(&cx, &source, read, asked).await.map_err(refused)?;
         self.lanes.kick_all();
         let mut notes = report.notes;
         notes.extend(report.missing_columns.iter().map(ToString::to_string));
@@ -70,8 +88,65 @@ impl Engine {
         if beyond > 0 {
             problems.push(format!("and {beyond} more"));
         }
+        let remarks = Remarks {
+            problems: report.problems.iter().take(REMARKS_MAX).map(row_problem).collect(),
+            problem_count: report.problem_count,
+            notes: notes.clone(),
+            touched: report.touched,
+        };
+        self.parts.store.put_remarks(report.import, remarks.clone()).await?;
         let import = self.generation(report.import).await?;
-        Ok(Answer::Imported(ImportAnswer { import, problems, notes }))
+        let sample = self.sample(&import).await?;
+        Ok(Answer::Imported(ImportAnswer { import, problems, notes, remarks, sample }))
+    }
+
+    /// A generation of before, with what was said of its rows.
+    async fn imported(&self, import: Import) -> Result<Answer, EngineError> {
+        let remarks = self.parts.store.remarks(import.id).await?.unwrap_or_default();
+        let told =
+            |problem: &RowProblem| format!("{}:{}:{}: {}", problem.file, problem.line, problem.column, problem.reason);
+        let mut problems: Vec<String> = remarks.problems.iter().map(|problem| printable(&told(problem))).collect();
+        let beyond = remarks.problem_count.saturating_sub(problems.len() as u64);
+        if beyond > 0 {
+            problems.push(format!("and {beyond} more"));
+        }
+        let sample = self.sample(&import).await?;
+        Ok(Answer::Imported(ImportAnswer { import, problems, notes: remarks.notes.clone(), remarks, sample }))
+    }
+
+    /// Some of the users that a parked generation would bring or change, each way of its own. The missing are named in its preview.
+    async fn sample(&self, import: &Import) -> Result<Vec<StagedChange>, EngineError> {
+        let mut sample = Vec::new();
+        if !matches!(import.state, ImportState::Parked { .. }) {
+            return Ok(sample);
+        }
+        let mut ways: BTreeMap<Option<Way>, usize> = BTreeMap::new();
+        let mut offset = 0;
+        while offset < SAMPLED_ROWS_MAX {
+            let rows = self.parts.store.staged(import.id, offset, SAMPLED_AT_ONCE).await?;
+            if rows.is_empty() {
+                break;
+            }
+            offset += rows.len() as u64;
+            let keys = rows.iter().map(|row| row.row.key.clone()).collect();
+            let users = self.parts.store.users_by_key(&import.source, keys).await?;
+            for (staged, user) in rows.iter().zip(users) {
+                // Rows were reduced to what changes, with the standing in them, when they were staged.
+                let way = match &user {
+                    None => None,
+                    Some(user) => match compare(user, &staged.row, false) {
+                        Some(difference) => Some(difference.kind),
+                        None => continue,
+                    },
+                };
+                let seen = ways.entry(way).or_default();
+                *seen += 1;
+                if *seen <= SAMPLED_EACH_MAX {
+                    sample.push(staged_change(way, user.as_ref(), &staged.row));
+                }
+            }
+        }
+        Ok(sample)
     }
 
     async fn import_apply(
@@ -86,7 +161,7 @@ impl Engine {
         let cx = self.intake_context(actor.operator, &progress).await?;
         let import = intake::apply_parked(&cx, id, accept_shrink).await.map_err(refused)?;
         self.lanes.kick_all();
-        Ok(Answer::Imported(ImportAnswer { import, problems: Vec::new(), notes: Vec::new() }))
+        self.imported(import).await
     }
 
     async fn generation(&self, id: ImportId) -> Result<Import, EngineError> {
@@ -144,6 +219,46 @@ fn refused(error: IntakeError) -> EngineError {
         IntakeError::Store(error) => EngineError::Store(error),
         other => EngineError::Invalid(other.to_string()),
     }
+}
+
+fn staged_change(way: Option<Way>, user: Option<&User>, row: &SourceRow) -> StagedChange {
+    let named = |name: &str| row.attributes.get(name).and_then(|value| value.as_ref()?.as_text()).map(str::to_owned);
+    let label = user.map(User::label).or_else(|| named("display_name")).or_else(|| named("email"));
+    StagedChange {
+        way,
+        label: label.unwrap_or_else(|| row.key.clone()),
+        key: row.key.clone(),
+        changes: changes(user, row),
+    }
+}
+
+fn row_problem(problem: &import::Problem) -> RowProblem {
+    let error = &problem.error;
+    let file = error.file.display().to_string();
+    let (line, column) = (error.line as u64, error.column as u64);
+    RowProblem { file, line, column, key: problem.key.clone(), reason: error.reason.clone() }
+}
+
+/// A sentence about files that lie in a folder for the moment, without the folder.
+fn called_without(folder: Option<&Path>, sentence: &str) -> String {
+    match folder {
+        Some(folder) => sentence.replace(&format!("{}/", folder.display()), ""),
+        None => sentence.to_owned(),
+    }
+}
+
+/// What was read, its files called without the folder that they lay in.
+fn rebased(mut read: import::Read, folder: &Path) -> import::Read {
+    let short = |file: &mut PathBuf| {
+        if let Ok(rest) = file.strip_prefix(folder) {
+            *file = rest.to_owned();
+        }
+    };
+    read.files.iter_mut().for_each(short);
+    read.problems.iter_mut().for_each(|problem| short(&mut problem.error.file));
+    read.missing_columns.iter_mut().filter_map(|column| column.file.as_mut()).for_each(short);
+    read.notes.iter_mut().for_each(|note| *note = called_without(Some(folder), note));
+    read
 }
 
 /// An error and its causes in one line.

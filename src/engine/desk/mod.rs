@@ -6,6 +6,7 @@ pub mod asking;
 pub mod choosing;
 pub mod dispatch;
 pub mod doctor;
+
 pub mod entitlements;
 pub mod explain;
 pub mod explain_then;
@@ -20,6 +21,8 @@ pub mod plans;
 pub mod queue;
 pub mod reconcile;
 pub mod revisions;
+pub mod rules;
 pub mod status;
 pub mod users;
 pub mod waiting;
+pub mod writing;

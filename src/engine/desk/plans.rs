@@ -26,8 +26,8 @@ const REST_WAITED_MAX: Span = Span::from_secs(60);
 impl Engine {
     pub(super) async fn plan(
         &self,
-        app: Option<&AppName>,
-        user: Option<&UserRef>,
+        actor: &Actor,
+        (app, user): (Option<&AppName>, Option<&UserRef>),
         draft: Option<Bundle>,
         watcher: &dyn Watcher,
     ) -> Result<Answer, EngineError> {
@@ -39,6 +39,9 @@ impl Engine {
             Some(bundle) => (Arc::new(Active::compile(&bundle, None).map_err(EngineError::Files)?), true),
             None => (self.active_or_none_yet().await?, false),
         };
+        if is_draft {
+            self.check_targets(actor, &active).await?;
+        }
         let mut plans = Vec::new();
         for app in active.select(app)? {
             plans.push(self.plan_app(app, user, watcher).await?);

@@ -38,6 +38,7 @@ impl Engine {
         }
         let draft = Active::compile(&bundle, None).map_err(EngineError::Files)?;
         run_examples(&draft)?;
+        self.check_targets(actor, &draft).await?;
         let plan = self.preview(&draft, watcher).await?;
         if dry_run {
             return Ok(Answer::Applied(ApplyAnswer { revision: None, changes, plan, activated: false }));
@@ -106,13 +107,22 @@ impl Engine {
     pub(super) async fn rollback(
         &self,
         actor: &Actor,
-        number: RevisionNumber,
+        (number, over): (RevisionNumber, Option<RevisionNumber>),
         comment: String,
         watcher: &dyn Watcher,
     ) -> Result<Answer, EngineError> {
         let revision = self.revision(number).await?;
         let bundle = self.parts.store.bundle(number).await?;
         let present = self.parts.store.active_revision().await?.map(|revision| revision.number);
+        if let Some(over) = over.filter(|over| present != Some(*over)) {
+            let now = present.map_or("none".to_owned(), |present| present.to_string());
+            return Err(EngineError::Invalid(format!(
+                "the active revision was {over} when you looked, and is {now} by now; look again before you go back to {number}"
+            )));
+        }
+        if present == Some(number) {
+            return Err(EngineError::Invalid(format!("{number} is active already; there is nothing to go back to")));
+        }
         let draft = Active::compile(&bundle, None).map_err(EngineError::Files)?;
         let plan = self.preview(&draft, watcher).await?;
         self.activate(actor, &revision, present, &draft).await?;

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use crate::directory::change::SourceRow;
 use crate::directory::user::{Standing, User};
 use crate::directory::value::Value;
+use crate::provision::operation::Change;
 
 /// In which way a known user changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Values change.
     Changed,
@@ -54,6 +58,47 @@ pub fn keep_other_groups(user: &User, row: &mut SourceRow, known: &BTreeSet<Stri
     if let Some(groups) = &mut row.groups {
         groups.extend(user.groups.difference(known).cloned());
     }
+}
+
+/// What a row makes of a user, value by value; of a new one, if there is none before. Roles and groups are lists.
+pub fn changes(before: Option<&User>, row: &SourceRow) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    let mut note = |path: &str, old: Option<Value>, new: Option<Value>| {
+        if old != new {
+            changes.push(Change { path: path.to_owned(), old, new });
+        }
+    };
+    for (name, value) in &row.attributes {
+        let new = value.clone().filter(|value| !value.is_empty());
+        note(name, before.and_then(|user| user.attributes.get(name).cloned()), new);
+    }
+    let list = |names: &BTreeSet<String>| {
+        let items: Vec<Value> = names.iter().map(|name| Value::from(name.as_str())).collect();
+        (!items.is_empty()).then_some(Value::List(items))
+    };
+    for (path, new, old) in [
+        ("roles", &row.roles, before.map(|user| &user.roles)),
+        ("groups", &row.groups, before.map(|user| &user.groups)),
+    ] {
+        if let Some(new) = new {
+            note(path, old.and_then(list), list(new));
+        }
+    }
+    for (app, role) in &row.app_roles {
+        let old = before.and_then(|user| user.app_roles.get(app));
+        let text = |role: Option<&String>| role.map(|role| Value::from(role.as_str()));
+        note(&format!("app_role.{app}"), text(old), text(role.as_ref()));
+    }
+    if let Some(manager) = &row.manager {
+        let text = |key: Option<&String>| key.map(|key| Value::from(key.as_str()));
+        note("manager", text(before.and_then(|user| user.manager.as_ref())), text(manager.as_ref()));
+    }
+    let standing = row.standing.unwrap_or(Standing::Active);
+    let word = |standing: Standing| Some(Value::from(format!("{standing:?}").to_lowercase().as_str()));
+    if before.is_none_or(|user| user.standing != standing) && (before.is_some() || standing != Standing::Active) {
+        note("state", before.and_then(|user| word(user.standing)), word(standing));
+    }
+    changes
 }
 
 /// The row without what is so already.

@@ -14,6 +14,9 @@ pub const PERCENT_MAX: u64 = 5;
 /// and more than this many whatever the share.
 pub const ABSOLUTE_MAX: u64 = 500;
 
+/// Why a generation is parked that shrinks nothing: whoever brought it wants to look first.
+pub const LOOK_FIRST: &str = "it is to be looked at before it counts";
+
 /// Whether `count` of `base` users is more than an import may change without being looked at.
 pub fn exceeds(count: u64, base: u64) -> bool {
     if base < SMALL_BELOW {

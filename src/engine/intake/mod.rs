@@ -14,4 +14,4 @@ pub mod stage;
 pub mod tally;
 
 pub use decide::{apply_parked, drop_parked, resume};
-pub use stage::{ImportReport, Intake, IntakeError, Progress, Step, import};
+pub use stage::{Asked, ImportReport, Intake, IntakeError, Progress, Step, import};

@@ -1,6 +1,6 @@
 //! From read rows to a committed or parked generation, in pages: memory holds the rows that were read and their keys, not the directory.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::clock::{Clock, Timestamp};
 use crate::directory::change::{SourceRow, StagedRow};
@@ -62,6 +62,17 @@ pub struct Progress {
     pub total: u64,
 }
 
+/// How an import is meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Users of the source who are not in it are suspended, deleted or kept as the source says.
+    pub full: bool,
+    /// The number of losses that are expected: more still parks.
+    pub accept_shrink: Option<u64>,
+    /// Somebody wants to look before it counts: it parks whatever the guard says.
+    pub park: bool,
+}
+
 /// Why an import was not taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
@@ -118,6 +129,8 @@ pub struct ImportReport {
     pub staged: u64,
     /// What it did, or would do.
     pub preview: Preview,
+    /// Attribute → known users for whom it changes.
+    pub touched: BTreeMap<String, u64>,
     /// Rows that could not be read.
     pub problems: Vec<Problem>,
     /// How many.
@@ -128,8 +141,7 @@ pub struct ImportReport {
     pub notes: Vec<String>,
 }
 
-/// Takes a read generation in: applied when this returns, or parked with a preview. With `full`, users of the source who are not in it
-/// are suspended, deleted or kept as the source says. `accept_shrink` is the number of losses that are expected: more still parks.
+/// Takes a read generation in: applied when this returns, or parked with a preview.
 ///
 /// # Errors
 /// The store failed. What was staged is dropped; after a crash [`decide::resume`] finishes what was committed.
@@ -137,15 +149,14 @@ pub async fn import(
     cx: &Intake<'_>,
     source: &Source,
     mut read: Read,
-    full: bool,
-    accept_shrink: Option<u64>,
+    asked: Asked,
 ) -> Result<ImportReport, IntakeError> {
     decide::finish_committed(cx).await?;
     let at = cx.clock.now();
     let import = Import {
         id: ImportId::mint(at, cx.entropy),
         source: source.name.clone(),
-        full,
+        full: asked.full,
         files: read.files.iter().map(|file| file.display().to_string()).collect(),
         operator: cx.operator,
         at,
@@ -157,11 +168,11 @@ pub async fn import(
     cx.store.open_import(import.clone()).await?;
     let rows = std::mem::take(&mut read.rows);
     let mut staging = Staging::new(cx, source, import.id, read.known_groups.take());
-    let closed = match staging.fill(rows, &read.unread_keys, full).await {
-        Ok(()) => staging.close(accept_shrink, if full { read.unknown_count } else { 0 }).await,
+    let closed = match staging.fill(rows, &read.unread_keys, asked.full).await {
+        Ok(()) => staging.close(asked, if asked.full { read.unknown_count } else { 0 }).await,
         Err(error) => Err(error),
     };
-    let (preview, staged, parked) = match closed {
+    let Closed { preview, staged, parked, touched } = match closed {
         Ok(closed) => closed,
         Err(error) => {
             // Nothing is lost if this fails too: what is still staging after a crash is dropped at the next start.
@@ -182,11 +193,20 @@ pub async fn import(
         rows: import.rows,
         staged,
         preview,
+        touched,
         problems: read.problems,
         problem_count: read.problem_count,
         missing_columns: read.missing_columns,
         notes: read.notes,
     })
+}
+
+/// A generation that is put aside.
+struct Closed {
+    preview: Preview,
+    staged: u64,
+    parked: Vec<String>,
+    touched: BTreeMap<String, u64>,
 }
 
 /// A generation being put aside.
@@ -257,7 +277,7 @@ impl<'a, 'c> Staging<'a, 'c> {
                         keep_other_groups(&user, &mut at.row, known);
                     }
                     if let Some(difference) = compare(&user, &at.row, at.keeps_standing) {
-                        self.tally.change(&difference);
+                        self.tally.change(&user, &difference);
                         self.put(user.id, difference.row).await?;
                     }
                 }
@@ -319,18 +339,21 @@ impl<'a, 'c> Staging<'a, 'c> {
     }
 
     /// Asks the guard and ends staging: preview, rows staged, reasons to park.
-    async fn close(self, accepted: Option<u64>, unknown: u64) -> Result<(Preview, u64, Vec<String>), IntakeError> {
+    async fn close(self, asked: Asked, unknown: u64) -> Result<Closed, IntakeError> {
         // Counting the directory costs a scan: a delta of a handful needs none.
         let base = match self.base {
             Some(base) => base,
             None if guard::largest(self.tally.preview()) > guard::SMALL_COUNT_MAX => self.count_active().await?,
             None => 0,
         };
-        let mut preview = self.tally.finish();
+        let (mut preview, touched) = self.tally.finish();
         preview.shrinks = guard::reasons(&preview, base, None, unknown);
-        let parked = guard::reasons(&preview, base, accepted, unknown);
+        let mut parked = guard::reasons(&preview, base, asked.accept_shrink, unknown);
+        if asked.park && parked.is_empty() {
+            parked.push(guard::LOOK_FIRST.to_owned());
+        }
         self.cx.store.close_import(self.import, preview.clone(), parked.clone(), self.cx.clock.now()).await?;
-        Ok((preview, self.staged, parked))
+        Ok(Closed { preview, staged: self.staged, parked, touched })
     }
 
     async fn count_active(&self) -> Result<u64, IntakeError> {

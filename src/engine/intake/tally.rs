@@ -1,10 +1,10 @@
 //! The preview of an import, added up row by row. Pure.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::directory::change::SourceRow;
 use crate::directory::user::{Standing, User};
-use crate::engine::intake::compare::{Difference, Kind};
+use crate::engine::intake::compare::{Difference, Kind, changes};
 use crate::store::query::Preview;
 use crate::text::printable;
 
@@ -19,11 +19,15 @@ pub struct Tally {
     preview: Preview,
     hidden: u64,
     emails: HashMap<String, String>,
+    touched: BTreeMap<String, u64>,
 }
 
 impl Tally {
     /// A known user changes.
-    pub fn change(&mut self, difference: &Difference) {
+    pub fn change(&mut self, user: &User, difference: &Difference) {
+        for change in changes(Some(user), &difference.row) {
+            *self.touched.entry(change.path).or_default() += 1;
+        }
         match difference.kind {
             Kind::Changed => self.preview.changed += 1,
             Kind::Returned => self.preview.returned += 1,
@@ -86,12 +90,12 @@ impl Tally {
         &self.preview
     }
 
-    /// The whole preview.
-    pub fn finish(mut self) -> Preview {
+    /// The whole preview, and how many known users change in each attribute.
+    pub fn finish(mut self) -> (Preview, BTreeMap<String, u64>) {
         if self.hidden > 0 {
             self.preview.findings.push(format!("and {} more findings of this kind", self.hidden));
         }
-        self.preview
+        (self.preview, self.touched)
     }
 }
 

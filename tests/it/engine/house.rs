@@ -179,7 +179,8 @@ impl House {
         let file = self.dir.path().join("people.csv");
         std::fs::write(&file, csv).unwrap();
         let source = source(csv.lines().next().unwrap());
-        self.ask(Command::Import { source, files: vec![file], full, accept_shrink: None }).await
+        self.ask(Command::Import { source, files: vec![file], full, accept_shrink: None, park: false, within: None })
+            .await
     }
 
     pub(crate) async fn sync(&self) -> SyncAnswer {

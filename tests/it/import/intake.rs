@@ -9,7 +9,7 @@ use usher::directory::source::{Missing, Source};
 use usher::directory::user::{Standing, User};
 use usher::directory::value::Value;
 use usher::directory::{Cause, SourceRow};
-use usher::engine::intake::{self, ImportReport, Intake, IntakeError, Progress, compare::compare, guard};
+use usher::engine::intake::{self, Asked, ImportReport, Intake, IntakeError, Progress, compare::compare, guard};
 use usher::entropy::SeededEntropy;
 use usher::id::{ImportId, Name, OperatorId, UserId};
 use usher::store::Store;
@@ -167,7 +167,9 @@ impl House {
     fn import(&self, rows: &[String], full: bool, accept: Option<u64>) -> ImportReport {
         let text = format!("{COLUMNS}\n{}\n", rows.join("\n"));
         let read = read_text(&self.source, "p.csv", &text, full).unwrap();
-        self.with(async |cx| intake::import(cx, &self.source, read, full, accept).await.unwrap())
+        self.with(async |cx| {
+            intake::import(cx, &self.source, read, Asked { full, accept_shrink: accept, park: false }).await.unwrap()
+        })
     }
 
     /// A generation of `count` users that was committed, and no row of it applied.

@@ -18,7 +18,7 @@ pub(crate) const FLOORS: [&[&[&str]]; 6] = [
 const DOOR: &[&str] = &["config", "telemetry", "cli", "main"];
 
 /// Every dependency and the modules it is fenced to; empty = allowed everywhere.
-pub(crate) const FENCES: [(&str, &[&str]); 55] = [
+pub(crate) const FENCES: [(&str, &[&str]); 57] = [
     ("serde", &[]),
     ("serde_json", &[]),
     ("thiserror", &[]),
@@ -74,6 +74,8 @@ pub(crate) const FENCES: [(&str, &[&str]); 55] = [
     ("axum", &["server", "sandbox"]),
     ("axum_extra", &["server"]),
     ("maud", &["server"]),
+    ("similar", &["server"]),
+    ("tar", &["server"]),
     ("utoipa", &["server"]),
     ("utoipa_axum", &["server"]),
     ("axum_server", &["server"]),
