@@ -80,7 +80,8 @@ pub fn story(event: &Event, entries: &[Entry]) -> Vec<String> {
     story
 }
 
-fn fact(fact: &Fact) -> String {
+/// One fact in words.
+pub fn fact(fact: &Fact) -> String {
     match fact {
         Fact::Planned { plan, payload, status, .. } => {
             format!("planned by {plan}, payload {}, {status}", payload.short())

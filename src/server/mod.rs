@@ -5,6 +5,7 @@ pub mod api;
 pub mod console;
 pub mod house;
 pub mod lockout;
+pub mod openid;
 pub mod permit;
 pub mod problem;
 pub mod session;
@@ -13,4 +14,4 @@ pub mod socket;
 pub mod upload;
 pub mod web;
 
-pub use house::{House, Settings};
+pub use house::{House, Settings, SignInSettings};

@@ -7,11 +7,13 @@
 
 pub mod act;
 pub mod backup;
+pub mod chronicle;
 pub mod exercise;
 pub mod keyring;
 pub mod memory;
 pub mod query;
 pub mod sled;
+pub mod vault;
 
 mod acts;
 mod brief;
