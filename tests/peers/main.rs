@@ -5,6 +5,7 @@
 mod company;
 mod crew;
 mod groups;
+mod openid;
 mod peer;
 mod run;
 mod shrink;
