@@ -31,7 +31,7 @@
 //! | 3 engine | [`engine`], [`scheduler`] |
 //! | 2 instruments | [`rules`], [`scim`], [`store`], [`import`]: never each other |
 //! | 1 domain, pure | [`directory`] < [`access`] < [`connector`] < [`provision`] < [`history`] |
-//! | 0 ground | [`id`], [`clock`], [`entropy`], [`digest`], [`secret`], [`text`], [`page`] |
+//! | 0 ground | [`id`], [`clock`], [`entropy`], [`digest`], [`secret`], [`password`], [`seal`], [`text`], [`page`] |
 //!
 //! # The invariants
 //!
@@ -53,6 +53,7 @@ pub mod entropy;
 pub mod id;
 pub mod page;
 pub mod password;
+pub mod seal;
 pub mod secret;
 pub mod text;
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::operator::Role;
 use crate::clock::{Span, Timestamp};
 use crate::digest::Digest;
-use crate::id::{OperatorId, TokenId};
+use crate::id::{AppName, OperatorId, TokenId};
 use crate::secret::Secret;
 
 /// How long a proof of the person counts for what is grave (`reliability.md` section 4, *sign-in*).
@@ -101,5 +101,59 @@ impl Typed {
 impl std::fmt::Debug for Typed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Typed(…)")
+    }
+}
+
+/// A secret of an app as it is kept: nobody reads it but whoever sends to the app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSecret {
+    /// The app.
+    pub app: AppName,
+    /// Scheme, host and port that it may be sent to; bound to it by the seal.
+    pub origin: String,
+    /// The box.
+    pub sealed: Vec<u8>,
+    /// Who entered it.
+    pub by: OperatorId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Somebody at an OpenID provider who is an operator here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIdentity {
+    /// The provider.
+    pub issuer: String,
+    /// Who it is there, for ever.
+    pub subject: String,
+    /// Who it is here.
+    pub operator: OperatorId,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// How somebody signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// With his password.
+    Password,
+    /// At the OpenID provider.
+    OpenId,
+}
+
+/// When and how somebody signed in last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub way: Way,
+}
+
+impl SealedSecret {
+    /// What a secret is bound to.
+    pub fn place<'a>(app: &'a AppName, origin: &'a str) -> [&'a str; 3] {
+        ["a secret of an app", app.as_str(), origin]
     }
 }

@@ -4,6 +4,8 @@ use clap::{Args, Subcommand};
 
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
+use crate::cli::operators;
+use crate::engine::access_command::AccessCommand;
 use crate::engine::command::Command;
 use crate::id::AppName;
 
@@ -51,6 +53,20 @@ enum What {
         #[arg(long, value_name = "KIND")]
         kind: Option<String>,
     },
+    /// Enter the secret of an app whose file says `credential = "sealed"`; asked for on the terminal, or read from stdin
+    #[command(
+        after_help = "Examples:\n  usher apps secret nulab\n  usher apps secret nulab < token\n  usher apps secret nulab --drop"
+    )]
+    Secret {
+        /// The app
+        app: AppName,
+        /// Forget it: nothing is sent until there is another
+        #[arg(long)]
+        drop: bool,
+    },
+    /// Which apps keep their secret in the store, and since when
+    #[command(after_help = "Example:\n  usher apps secrets")]
+    Secrets,
     /// Stop sending to an app; changes wait
     #[command(after_help = "Example:\n  usher apps pause nulab")]
     Pause {
@@ -73,6 +89,12 @@ impl Apps {
             What::Test { app } => Command::AppTest { app },
             What::Refresh { app } => Command::Refresh { app },
             What::Entitlements { app, kind } => Command::Entitlements { app, kind },
+            What::Secret { app, drop: true } => Command::Access(AccessCommand::SecretDrop { app }),
+            What::Secret { app, drop: false } => {
+                let secret = operators::entered(&format!("Secret of {app}: "))?;
+                Command::Access(AccessCommand::SecretSet { app, secret })
+            }
+            What::Secrets => Command::Access(AccessCommand::Secrets),
             What::Pause { app } => Command::AppPause { app },
             What::Resume { app } => Command::AppResume { app },
         })

@@ -10,6 +10,7 @@ use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::config::Workspace;
+use crate::connector::app::CredentialRef;
 use crate::connector::revision::Bundle;
 use crate::engine::answer::{Answer, Check, CheckLevel};
 use crate::engine::command::Command;
@@ -113,6 +114,8 @@ fn credentials(workspace: &Workspace, bundle: &Bundle) -> Vec<Check> {
         Ok(apps) => apps,
         Err(errors) => return errors.iter().map(|error| bad("files", error.to_string())).collect(),
     };
+    // What is sealed lies in the store: the desk says whether it opens.
+    let here = apps.iter().filter(|(_, spec)| spec.app.credential != CredentialRef::Sealed);
     let one = |(name, spec): (&crate::id::AppName, &crate::connector::app::AppSpec)| {
         let subject = format!("credential of {name}");
         match workspace.credential(&spec.app.credential, &environment) {
@@ -123,5 +126,5 @@ fn credentials(workspace: &Workspace, bundle: &Bundle) -> Vec<Check> {
             Ok(credential) => check(&subject, CheckLevel::Note, credential.warnings.join("; ")),
         }
     };
-    apps.iter().map(one).collect()
+    here.map(one).collect()
 }

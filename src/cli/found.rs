@@ -38,6 +38,6 @@ pub(crate) async fn found(workspace: &Workspace) -> Result<(String, Secret), Hos
     };
     store.put_operator(operator, id, at).await?;
     let token = password::token("once", &SystemEntropy);
-    store.put_bootstrap(password::fingerprint(&token)).await?;
+    store.put_bootstrap(password::fingerprint(&token), id, at).await?;
     Ok((account, token))
 }

@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::history_export;
 use crate::cli::value::{kind, moment};
 use crate::clock::Span;
+use crate::engine::access_command::AccessCommand;
 use crate::engine::answer::Answer;
 use crate::engine::command::{Command, UserRef};
 use crate::engine::desk::status::HistoryFilter;
@@ -87,6 +88,25 @@ enum What {
         #[arg(long, value_name = "SPAN")]
         keep: Option<Span>,
     },
+    /// What operators did beside deciding: imports, edits, revisions, operators, tokens, passwords, secrets
+    #[command(after_help = "Examples:\n  usher history acts --operator ada\n  usher history acts --since 7d --json")]
+    Acts {
+        /// Only of this operator
+        #[arg(long, value_name = "NAME")]
+        operator: Option<String>,
+        /// From this time: 2026-03-01T09:30:00Z, or 2h, 7d (ago)
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Until this time
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// Older than this entry: the next page
+        #[arg(long, value_name = "ENTRY")]
+        before: Option<u64>,
+        /// At most this many
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: usize,
+    },
     /// Take one user's values out of all events that are over; the chain stays whole, and an entry says so
     #[command(after_help = "Example:\n  usher history erase --user amy@example.com")]
     Erase {
@@ -132,6 +152,11 @@ impl What {
             Self::Export(export) => export.run(door).await,
             Self::Head { out } => head(door, out).await,
             Self::Prune { dry_run, keep } => prune(door, dry_run, keep).await,
+            Self::Acts { operator, since, until, before, limit } => {
+                let since = since.as_deref().map(moment).transpose()?;
+                let until = until.as_deref().map(moment).transpose()?;
+                door.show(Command::Access(AccessCommand::Deeds { operator, since, until, before, limit })).await
+            }
             Self::Erase { user } => door.show(Command::HistoryErase { user: UserRef(user) }).await,
         }
     }

@@ -9,6 +9,7 @@ use crate::access::credential::Typed;
 use crate::access::operator::{FourEyes, Role};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
+use crate::engine::access_command::AccessCommand;
 use crate::engine::command::{Command, UserRef};
 
 /// See and change who may act in Usher.
@@ -58,6 +59,23 @@ enum What {
     /// A new one-time token, with which the first admin sets a password in the console
     #[command(after_help = "Example:\n  usher operators bootstrap")]
     Bootstrap,
+    /// Give one another role; his sessions end
+    #[command(after_help = "Example:\n  usher operators role kenji viewer")]
+    Role {
+        /// The operator
+        name: String,
+        /// admin, approver or viewer
+        role: Role,
+    },
+    /// How each operator signs in, and when he did last
+    #[command(after_help = "Example:\n  usher operators people")]
+    People,
+    /// Let one in again who is disabled
+    #[command(after_help = "Example:\n  usher operators enable kenji")]
+    Enable {
+        /// The operator
+        name: String,
+    },
     /// Disable one; his decisions stay in the history
     #[command(after_help = "Example:\n  usher operators disable kenji")]
     Disable {
@@ -76,6 +94,9 @@ impl Operators {
             What::FourEyes { how } => Command::FourEyes { four_eyes: how },
             What::Password { name } => Command::PasswordSet { name, password: typed()? },
             What::Bootstrap => Command::Bootstrap,
+            What::Role { name, role } => Command::Access(AccessCommand::SetRole { name, role }),
+            What::People => Command::Access(AccessCommand::People),
+            What::Enable { name } => Command::Access(AccessCommand::Enable { name }),
             What::Disable { name } => Command::OperatorDisable { name },
         })
         .await
@@ -85,15 +106,24 @@ impl Operators {
 /// A password: twice on a terminal, without showing it; the first line of stdin otherwise.
 fn typed() -> anyhow::Result<Typed> {
     if !io::stdin().is_terminal() {
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).context("could not read the password from stdin")?;
-        return Ok(Typed::new(line.trim_end_matches(['\r', '\n'])));
+        return first_line();
     }
     let first = hidden("New password, at least 15 characters: ")?;
     if hidden("Once more: ")? != first {
         bail!("the two passwords differ; nothing was changed");
     }
     Ok(Typed::new(first))
+}
+
+/// A secret: from the terminal, without showing it, or the first line of stdin.
+pub(crate) fn entered(prompt: &str) -> anyhow::Result<Typed> {
+    if io::stdin().is_terminal() { Ok(Typed::new(hidden(prompt)?)) } else { first_line() }
+}
+
+fn first_line() -> anyhow::Result<Typed> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line).context("could not read from stdin")?;
+    Ok(Typed::new(line.trim_end_matches(['\r', '\n'])))
 }
 
 /// One line from the terminal, not shown while it is typed.

@@ -9,15 +9,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::apply::{base, remember_base};
+use crate::cli::connect::environment;
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::cli::host::{Host, HostError, socket_settings};
-use crate::config::{Config, LockError, Workspace};
+use crate::config::{LockError, Workspace};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::Unwatched;
 use crate::server::socket::{self, Socket, SocketError};
-use crate::server::{House, Settings, web};
+use crate::server::{House, Settings, SignInSettings, openid, web};
 
 /// Hold the workspace: run every app on its schedule, push at once what changes, answer the command line.
 ///
@@ -39,7 +40,7 @@ impl Serve {
         tracing::info!(workspace = %workspace.root.display(), pid = std::process::id(), "serving");
         let keeping = workspace.keeping();
         let keeper = tokio::spawn(Arc::clone(&host.engine).keep_history(keeping.clone()));
-        let web = listen(&workspace.config, &host).await?;
+        let web = listen(workspace, &host).await?;
         run(&host, socket, web, stop).await;
         // It ends by itself: the engine is stopping.
         drop(keeper.await);
@@ -77,7 +78,8 @@ pub(crate) type Web = Option<(Arc<House>, TcpListener)>;
 ///
 /// # Errors
 /// If the address is taken.
-pub(crate) async fn listen(config: &Config, host: &Host) -> anyhow::Result<Web> {
+pub(crate) async fn listen(workspace: &Workspace, host: &Host) -> anyhow::Result<Web> {
+    let config = &workspace.config;
     let Some(wanted) = config.server.listen else { return Ok(None) };
     let listener = TcpListener::bind(wanted).await.with_context(|| {
         format!("could not listen on {wanted}; set [server] listen in usher.toml (or USHER_LISTEN) to another address, or to \"\" for none")
@@ -85,10 +87,32 @@ pub(crate) async fn listen(config: &Config, host: &Host) -> anyhow::Result<Web> 
     let listen = listener.local_addr().context("the listener has no address")?;
     let origin = config.server.origin.clone().unwrap_or_else(|| format!("http://{listen}"));
     tracing::info!(console = origin, "the console and the API answer");
-    Ok(Some((
-        House::new(Arc::clone(&host.engine), Settings { listen, origin, sources: config.sources.clone() }),
-        listener,
-    )))
+    let sign_in = sign_in(workspace)?;
+    let settings = Settings { listen, origin, sources: config.sources.clone(), sign_in };
+    Ok(Some((House::new(Arc::clone(&host.engine), settings), listener)))
+}
+
+/// How people sign in, with our secret at the provider.
+fn sign_in(workspace: &Workspace) -> anyhow::Result<SignInSettings> {
+    let config = &workspace.config.server;
+    let openid = match &config.openid {
+        None => None,
+        Some(wanted) => {
+            let secret = wanted.client_secret.as_ref();
+            let secret = secret.map(|reference| workspace.credential(reference, &environment)).transpose();
+            Some(openid::Settings {
+                issuer: wanted.issuer.clone(),
+                title: wanted.title.clone(),
+                client_id: wanted.client_id.clone(),
+                client_secret: secret.context("[server.openid] client_secret")?.map(|credential| credential.secret),
+                scopes: wanted.scopes.clone(),
+                role_claim: wanted.role_claim.clone(),
+                roles: wanted.roles.clone(),
+                name_claim: wanted.name_claim.clone(),
+            })
+        }
+    };
+    Ok(SignInSettings { passwords: config.passwords, openid, behind_proxy: config.behind_proxy })
 }
 
 /// Runs engine, socket and web server until `stop` says so; all end before this returns.

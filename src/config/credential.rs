@@ -5,10 +5,7 @@ use std::path::PathBuf;
 
 use crate::config::workspace::Workspace;
 use crate::connector::app::CredentialRef;
-use crate::secret::Secret;
-
-/// Longest credential in bytes: what targets take in one header.
-const CREDENTIAL_BYTES_MAX: u64 = 8 * 1024;
+use crate::secret::{HEADER_BYTES_MAX, Secret};
 
 /// Why there is no credential.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +31,9 @@ pub enum CredentialError {
         /// `env:NAME` or `file:PATH`.
         reference: String,
     },
+    /// It is not in the workspace but in the store.
+    #[error("the credential is sealed in the store; only the process that holds the workspace opens it")]
+    Sealed,
     /// It cannot be sent.
     #[error("the credential in {reference} {wrong}; expected one line of printable ASCII, the token alone")]
     Unusable {
@@ -69,6 +69,7 @@ impl Workspace {
                 (env(name).ok_or_else(|| CredentialError::Unset { name: name.clone() })?, Vec::new())
             }
             CredentialRef::File(path) => self.credential_file(path, reference)?,
+            CredentialRef::Sealed => return Err(CredentialError::Sealed),
         };
         let value = Secret::new(value);
         let text = value.expose();
@@ -78,20 +79,18 @@ impl Workspace {
         if text.is_empty() {
             return Err(CredentialError::Empty { reference: reference.to_string() });
         }
-        if text.trim() != text {
-            return unusable("begins or ends with a space");
+        let secret = Secret::new(text);
+        match secret.fault() {
+            Some(wrong) => unusable(wrong),
+            None => Ok(Credential { secret, warnings }),
         }
-        if !text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-            return unusable("has line breaks, control characters or letters beyond ASCII");
-        }
-        Ok(Credential { secret: Secret::new(text), warnings })
     }
 
     fn credential_file(&self, path: &str, reference: &CredentialRef) -> Result<(String, Vec<String>), CredentialError> {
         let file = self.root.join(path);
         let fail = |source| CredentialError::Io { path: file.clone(), source };
         let meta = std::fs::metadata(&file).map_err(fail)?;
-        if meta.len() > CREDENTIAL_BYTES_MAX {
+        if meta.len() > HEADER_BYTES_MAX as u64 {
             return Err(CredentialError::Unusable { reference: reference.to_string(), wrong: "is larger than 8 KiB" });
         }
         let bytes = std::fs::read(&file).map_err(fail)?;

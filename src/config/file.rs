@@ -12,6 +12,7 @@ use toml::Spanned;
 use crate::access::operator::FourEyes;
 use crate::clock::Span;
 use crate::config::server::{RawServer, ServerConfig};
+use crate::connector::app::CredentialRef;
 use crate::directory::role::RoleDefinition;
 use crate::directory::source::{Missing, Source, SourceTarget};
 use crate::directory::user::Standing;
@@ -29,6 +30,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// Roles by condition.
     pub roles: Vec<RoleDefinition>,
+    /// The key under which secrets of apps are sealed in the store.
+    pub seal_key: CredentialRef,
     /// Where the web server answers.
     pub server: ServerConfig,
     /// How long the history is kept.
@@ -46,6 +49,8 @@ pub struct History {
     pub head_file: PathBuf,
 }
 
+/// Where the key of sealed secrets lies unless the file says otherwise: in the folder that nobody else may read.
+const SEAL_KEY: &str = "secrets/seal.key";
 /// How long events are kept unless the file says otherwise.
 const KEEP: Span = Span::from_days(400);
 /// Shorter is a mistake: what is being worked on would vanish.
@@ -63,6 +68,7 @@ struct RawHistory {
 #[serde(deny_unknown_fields)]
 struct RawConfig {
     store: Option<PathBuf>,
+    seal_key: Option<Spanned<CredentialRef>>,
     #[serde(default)]
     four_eyes: FourEyes,
     #[serde(default)]
@@ -156,6 +162,7 @@ impl Config {
         let server = raw.server.check(env("USHER_LISTEN"));
         let server = server.map_err(|(at, reason)| FileError::at(file, source, at, reason))?;
         Ok(Self {
+            seal_key: checker.seal_key(raw.seal_key)?,
             server,
             store: overlay.or(raw.store).unwrap_or_else(|| PathBuf::from("store")),
             four_eyes: raw.four_eyes,
@@ -169,6 +176,16 @@ impl Config {
 impl Checker<'_> {
     fn at(&self, span: &Range<usize>, reason: impl Into<String>) -> FileError {
         FileError::at(self.file, self.text, span.start, reason)
+    }
+
+    fn seal_key(&self, raw: Option<Spanned<CredentialRef>>) -> Result<CredentialRef, FileError> {
+        match raw {
+            None => Ok(CredentialRef::File(SEAL_KEY.to_owned())),
+            Some(typed) if *typed.get_ref() == CredentialRef::Sealed => {
+                Err(self.at(&typed.span(), "the key lies outside the store: `file:PATH` or `env:NAME`"))
+            }
+            Some(typed) => Ok(typed.into_inner()),
+        }
     }
 
     fn history(&self, raw: RawHistory) -> Result<History, FileError> {

@@ -9,6 +9,8 @@ pub mod demo;
 pub mod file;
 pub mod init;
 pub mod lock;
+pub mod openid;
+pub mod seal_key;
 pub mod server;
 pub mod workspace;
 
@@ -18,5 +20,6 @@ pub use demo::demo_files;
 pub use file::Config;
 pub use init::init;
 pub use lock::{Holder, Lock, LockError};
+pub use openid::OpenIdConfig;
 pub use server::ServerConfig;
 pub use workspace::{Workspace, WorkspaceError};

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::config::openid::{OpenIdConfig, RawOpenId};
+
 /// Where it listens unless told otherwise: this machine alone.
 const LISTEN: &str = "127.0.0.1:8470";
 
@@ -16,6 +18,8 @@ pub(super) struct RawServer {
     origin: Option<Spanned<String>>,
     #[serde(default)]
     behind_proxy: bool,
+    passwords: Option<Spanned<bool>>,
+    openid: Option<RawOpenId>,
 }
 
 /// Where the web server answers.
@@ -25,6 +29,12 @@ pub struct ServerConfig {
     pub listen: Option<SocketAddr>,
     /// What browsers see, if it is not the address itself: a proxy's public origin.
     pub origin: Option<String>,
+    /// A proxy stands in front: it says who asks.
+    pub behind_proxy: bool,
+    /// Whether operators may sign in with passwords.
+    pub passwords: bool,
+    /// The provider that signs people in.
+    pub openid: Option<OpenIdConfig>,
 }
 
 impl RawServer {
@@ -35,8 +45,15 @@ impl RawServer {
             (None, Some(typed)) => (typed.span().start, typed.get_ref().clone()),
             (None, None) => (0, LISTEN.to_owned()),
         };
+        let openid = self.openid.map(RawOpenId::check).transpose()?;
+        let passwords = self.passwords.as_ref().is_none_or(|typed| *typed.get_ref());
+        if let (false, None, Some(typed)) = (passwords, &openid, &self.passwords) {
+            let reason = "passwords = false needs [server.openid]: nobody could sign in";
+            return Err((typed.span().start, reason.to_owned()));
+        }
+        let behind_proxy = self.behind_proxy;
         if text.is_empty() {
-            return Ok(ServerConfig { listen: None, origin: None });
+            return Ok(ServerConfig { listen: None, origin: None, behind_proxy, passwords, openid });
         }
         let listen: SocketAddr = text.parse().map_err(|_| {
             (
@@ -67,6 +84,6 @@ impl RawServer {
                 ),
             ));
         }
-        Ok(ServerConfig { listen: Some(listen), origin })
+        Ok(ServerConfig { listen: Some(listen), origin, behind_proxy, passwords, openid })
     }
 }

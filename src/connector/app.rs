@@ -33,7 +33,7 @@ pub struct App {
     pub title: String,
     /// `https://…`, without a trailing slash; `http://` only for loopback.
     pub base_url: String,
-    /// Where the bearer token is read from: `env:NAME` or `file:PATH`. Never the token itself.
+    /// Where the bearer token is read from: `env:NAME`, `file:PATH` or `sealed`. Never the token itself.
     pub credential: CredentialRef,
     /// The rules file below `rules/`.
     pub rules: String,
@@ -89,6 +89,8 @@ pub enum CredentialRef {
     Env(String),
     /// A file, relative to the workspace; one trailing newline is dropped.
     File(String),
+    /// The store: entered in the console or with `usher apps secret`, sealed for this app at this origin.
+    Sealed,
 }
 
 impl FromStr for CredentialRef {
@@ -98,7 +100,11 @@ impl FromStr for CredentialRef {
             Some(("env", name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
             Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.to_owned())),
             // The value is not repeated: people paste tokens here.
-            _ => Err("a credential is a reference, `env:NAME` or `file:PATH`, never the secret itself".to_owned()),
+            None if text == "sealed" => Ok(Self::Sealed),
+            _ => {
+                Err("a credential is a reference, `env:NAME`, `file:PATH` or `sealed`, never the secret itself"
+                    .to_owned())
+            }
         }
     }
 }
@@ -108,6 +114,7 @@ impl fmt::Display for CredentialRef {
         match self {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{path}"),
+            Self::Sealed => f.write_str("sealed"),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::connector::draft::{Draft, FileChange};
 use crate::connector::revision::{Bundle, Revision};
 use crate::digest::Digest;
 use crate::directory::user::User;
+use crate::engine::access_command::AccessAnswer;
 use crate::engine::explained::Explained;
 use crate::engine::heads::ChainHead;
 use crate::engine::overview::Overview;
@@ -148,6 +149,8 @@ pub enum Answer {
     Tokens(Vec<TokenAnswer>),
     /// A new token, with its secret: shown once.
     Token(Box<TokenAnswer>),
+    /// Who may do what, and what they did.
+    Access(AccessAnswer),
     /// What the doctor found.
     Doctor(Vec<Check>),
     /// What `store verify` found.

@@ -14,6 +14,7 @@ use crate::directory::assignment::DirectAssignment;
 use crate::directory::source::Source;
 use crate::directory::user::Standing;
 use crate::directory::value::Value;
+use crate::engine::access_command::AccessCommand;
 use crate::engine::answer::PlanFile;
 use crate::engine::desk::status::HistoryFilter;
 use crate::engine::heads::ChainHead;
@@ -386,6 +387,8 @@ pub enum Command {
     },
     /// Walk the chain and the counters.
     StoreVerify,
+    /// Who may do what, what proves it, and what they did.
+    Access(AccessCommand),
     /// Write a logical copy.
     StoreBackup {
         /// Absolute path of a new file.
@@ -465,6 +468,7 @@ impl Command {
     /// What the operator needs.
     pub fn permission(&self) -> Permission {
         match self {
+            Self::Access(command) => command.permission(),
             Self::Imports { .. }
             | Self::ImportShow { .. }
             | Self::Users { .. }
@@ -535,11 +539,13 @@ impl Command {
     pub fn is_grave(&self) -> bool {
         match self {
             Self::Apply { dry_run, .. } => !dry_run,
+            Self::Access(command) => command.is_grave(),
             Self::Decide { .. }
             | Self::Rematch { .. }
             | Self::Rollback { .. }
             | Self::OperatorAdd { .. }
             | Self::OperatorDisable { .. }
+            | Self::FourEyes { .. }
             | Self::PasswordSet { .. }
             | Self::Bootstrap
             | Self::TokenAdd { .. } => true,

@@ -4,17 +4,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::access::actor::Actor;
-use crate::access::credential::Means;
+use crate::access::credential::{Means, SealedSecret};
 use crate::access::permission::Denied;
 use crate::clock::Clock;
 use crate::connector::app::AppSpec;
 use crate::digest::Digest;
 use crate::engine::active::Active;
 use crate::engine::answer::Progress;
+use crate::engine::epochs::Epochs;
 use crate::engine::lane::Lanes;
 use crate::entropy::Entropy;
 use crate::id::InstanceId;
 use crate::scim::target::Target;
+use crate::seal::SealKey;
 use crate::store::act::{Store, StoreError};
 
 /// Opens the way to an app: resolves its credential and builds a client. The door provides it.
@@ -29,6 +31,17 @@ pub trait Connect: Send + Sync {
     fn mark(&self, _app: &AppSpec) -> Digest {
         Digest::default()
     }
+
+    /// The key under which secrets of apps are sealed; made if there is none yet.
+    ///
+    /// # Errors
+    /// A sentence for ops.
+    fn seal_key(&self) -> Result<SealKey, String> {
+        Err("there is no key to seal secrets with".to_owned())
+    }
+
+    /// What is sealed in the store: told when the engine opens, and whenever it changes.
+    fn sealed(&self, _secrets: Vec<SealedSecret>) {}
 }
 
 /// Where progress of a long command goes.
@@ -83,6 +96,8 @@ pub struct Engine {
     pub(crate) intake: tokio::sync::Mutex<()>,
     /// Plans are admitted one after the other: the blast radius over all apps is judged by what others have reserved.
     pub(crate) admission: tokio::sync::Mutex<()>,
+    /// What ends sessions.
+    pub(crate) epochs: Epochs,
     active: RwLock<Arc<Active>>,
     stopping: AtomicBool,
 }
@@ -109,9 +124,11 @@ impl Engine {
             lanes: Lanes::default(),
             intake: tokio::sync::Mutex::new(()),
             admission: tokio::sync::Mutex::new(()),
+            epochs: Epochs::default(),
             active: RwLock::default(),
             stopping: AtomicBool::new(false),
         });
+        engine.open_secrets().await?;
         engine.resume_imports(&Unwatched).await?;
         Ok(engine)
     }

@@ -5,6 +5,7 @@
 //! target is as we left it;
 //! `intake/` brings the directory in; `desk/` answers commands.
 
+pub mod access_command;
 pub mod active;
 pub mod answer;
 pub mod breaker;
@@ -13,6 +14,7 @@ pub mod command;
 pub mod context;
 pub mod cycle;
 pub mod desk;
+pub mod epochs;
 pub mod explained;
 pub mod heads;
 pub mod intake;
@@ -38,6 +40,7 @@ pub mod sources;
 mod today;
 pub mod trial;
 
+pub use access_command::{AccessAnswer, AccessCommand};
 pub use answer::Answer;
 pub use command::Command;
 pub use context::{Connect, Engine, EngineError, Parts, Watcher};

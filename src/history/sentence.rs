@@ -80,7 +80,7 @@ pub fn story(event: &Event, entries: &[Entry]) -> Vec<String> {
     story
 }
 
-/// What one entry says.
+/// One fact in words.
 pub fn fact(fact: &Fact) -> String {
     match fact {
         Fact::Planned { plan, payload, status, .. } => {

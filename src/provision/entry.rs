@@ -192,3 +192,18 @@ pub enum Fact {
         operator: Option<OperatorId>,
     },
 }
+
+impl Fact {
+    /// Whose deed it is: what an operator did himself, beside decisions, which belong to their events.
+    pub fn deed_of(&self) -> Option<OperatorId> {
+        match self {
+            Self::Import { operator, .. }
+            | Self::UserEdited { operator, .. }
+            | Self::Revision { operator, .. }
+            | Self::AccountTouched { operator, .. }
+            | Self::Operator { operator, .. } => Some(*operator),
+            Self::Erased { operator, .. } => *operator,
+            _ => None,
+        }
+    }
+}

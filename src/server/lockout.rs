@@ -2,6 +2,7 @@
 //! (`reliability.md` section 4, *sign-in*). Kept in memory: a restart forgives, and restarting is not for strangers.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::{Span, Timestamp};
@@ -31,14 +32,27 @@ pub struct Lockout {
 }
 
 impl Lockout {
+    /// Somebody is about to try, by what he calls himself and from where.
+    ///
+    /// # Errors
+    /// Until when he must wait.
+    pub fn attempt(&self, name: Option<&str>, address: IpAddr, now: Timestamp) -> Result<Attempt<'_>, Timestamp> {
+        let mut who = vec![format!("address {address}")];
+        who.extend(name.map(|name| format!("name {}", name.to_lowercase())));
+        match self.locked(&who, now) {
+            Some(until) => Err(until),
+            None => Ok(Attempt { lockout: self, who, now }),
+        }
+    }
+
     /// Until when one of `who` is locked, if one is.
-    pub fn locked(&self, who: &[String], now: Timestamp) -> Option<Timestamp> {
+    fn locked(&self, who: &[String], now: Timestamp) -> Option<Timestamp> {
         let tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
         who.iter().filter_map(|one| tries.get(one)?.locked_until).filter(|until| *until > now).max()
     }
 
     /// Somebody failed.
-    pub fn failed(&self, who: &[String], now: Timestamp) {
+    fn failed(&self, who: &[String], now: Timestamp) {
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
         if tries.len() >= REMEMBERED_MAX
             && let Some(oldest) = tries.iter().min_by_key(|(_, one)| one.since).map(|(who, _)| who.clone())
@@ -61,10 +75,30 @@ impl Lockout {
     }
 
     /// Somebody proved himself: his failures are forgotten.
-    pub fn succeeded(&self, who: &[String]) {
+    fn succeeded(&self, who: &[String]) {
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
         for one in who {
             tries.remove(one);
         }
+    }
+}
+
+/// One try, which ends well or not.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    lockout: &'a Lockout,
+    who: Vec<String>,
+    now: Timestamp,
+}
+
+impl Attempt<'_> {
+    /// It failed: it counts.
+    pub fn failed(self) {
+        self.lockout.failed(&self.who, self.now);
+    }
+
+    /// He proved himself: his failures are forgotten.
+    pub fn succeeded(self) {
+        self.lockout.succeeded(&self.who);
     }
 }

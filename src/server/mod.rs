@@ -6,6 +6,7 @@ pub mod console;
 pub mod house;
 pub mod jobs;
 pub mod lockout;
+pub mod openid;
 pub mod permit;
 pub mod problem;
 pub mod session;
@@ -14,4 +15,4 @@ pub mod socket;
 pub mod upload;
 pub mod web;
 
-pub use house::{House, Settings};
+pub use house::{House, Settings, SignInSettings};

@@ -4,6 +4,7 @@
 //! what changes something only together with the session's form token and an origin of our own.
 
 use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -98,6 +99,16 @@ pub fn is_from_here(house: &House, headers: &HeaderMap) -> bool {
         && origin.is_none_or(|origin| origin == house.settings.origin)
 }
 
+/// Where a request comes from: the proxy says it, if there is one, as the last it adds to what others may have made up.
+pub fn asker(house: &House, from: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    let forwarded = || {
+        let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
+        last.rsplit(',').next()?.trim().parse().ok()
+    };
+    let said = if house.settings.sign_in.behind_proxy { forwarded() } else { None };
+    said.unwrap_or_else(|| from.ip())
+}
+
 fn changes(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
@@ -127,6 +138,10 @@ async fn caller(parts: &Parts, house: &House) -> Result<Actor, Problem> {
 pub async fn signed_in(headers: &HeaderMap, house: &House) -> Result<Option<(Actor, Session, Secret)>, Problem> {
     let Some(cookie) = cookie(house, headers) else { return Ok(None) };
     let Some(session) = house.sessions.find(&cookie, house.now()) else { return Ok(None) };
+    if session.epoch != house.engine.epoch(session.operator) {
+        house.sessions.close(&cookie);
+        return Ok(None);
+    }
     let actor = house.engine.actor_of(session.operator, session.means()).await?;
     Ok(actor.map(|actor| (actor, session, cookie)))
 }

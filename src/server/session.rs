@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::access::Means;
+use crate::access::credential::Way;
 use crate::clock::{Span, Timestamp};
 use crate::digest::Digest;
 use crate::entropy::Entropy;
@@ -28,6 +29,10 @@ pub struct Session {
     pub csrf: String,
     /// When the person last proved himself.
     pub proved_at: Timestamp,
+    /// The operator's epoch at that time: in a later one the session is over.
+    pub epoch: u64,
+    /// How he signed in, and proves himself again.
+    pub way: Way,
     began: Timestamp,
     seen: Timestamp,
     /// What happened, for the next page to say.
@@ -41,6 +46,19 @@ impl Session {
     }
 }
 
+/// Who proved himself, how and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Proof {
+    /// Who.
+    pub operator: OperatorId,
+    /// His epoch.
+    pub epoch: u64,
+    /// How.
+    pub way: Way,
+    /// When: now, unless a provider remembered him from before.
+    pub proved_at: Timestamp,
+}
+
 /// All sessions.
 #[derive(Debug, Default)]
 pub struct Sessions {
@@ -48,8 +66,9 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Opens a session for somebody who proved himself now; `old` ends. Returns the cookie's value.
-    pub fn open(&self, operator: OperatorId, old: Option<&Secret>, now: Timestamp, entropy: &dyn Entropy) -> Secret {
+    /// Opens a session for somebody who proved himself; `old` ends. Returns the cookie's value.
+    pub fn open(&self, proof: Proof, old: Option<&Secret>, now: Timestamp, entropy: &dyn Entropy) -> Secret {
+        let Proof { operator, epoch, way, proved_at } = proof;
         let token = password::token("ses", entropy);
         let csrf = password::token("form", entropy).expose().to_owned();
         let mut sessions = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +80,7 @@ impl Sessions {
         {
             sessions.remove(&idle);
         }
-        let session = Session { operator, csrf, proved_at: now, began, seen: now, told: Vec::new() };
+        let session = Session { operator, csrf, proved_at, epoch, way, began, seen: now, told: Vec::new() };
         sessions.insert(password::fingerprint(&token), session);
         token
     }
@@ -99,11 +118,5 @@ impl Sessions {
     /// Ends a session.
     pub fn close(&self, token: &Secret) {
         self.by_digest.lock().unwrap_or_else(PoisonError::into_inner).remove(&password::fingerprint(token));
-    }
-
-    /// Ends all sessions of an operator.
-    pub fn close_all(&self, operator: OperatorId) {
-        let mut sessions = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, session| session.operator != operator);
     }
 }

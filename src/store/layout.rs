@@ -48,6 +48,9 @@
 //! | `K` | `b` | digest of the one-time token |
 //! | `D` | operator id, part | what the operator is writing, in parts |
 //! | `N` | import id, part | what was said of an import's rows, in parts |
+//! | `K` | `s`, app | the app's secret, sealed |
+//! | `K` | `i`, digest of issuer and subject | who somebody at an OpenID provider is here |
+//! | `K` | `l`, operator id | his last sign-in |
 //! | `H` | first sequence | block header |
 //! | `B` | first sequence, part | the block's bodies, in parts |
 
@@ -164,6 +167,29 @@ pub(crate) fn tokens() -> Key {
 /// The one-time token.
 pub(crate) fn bootstrap() -> Key {
     Key::new(b'K').byte(b'b')
+}
+
+/// Secrets of apps.
+pub(crate) fn secrets() -> Key {
+    Key::new(b'K').byte(b's')
+}
+pub(crate) fn secret(app: &AppName) -> Key {
+    secrets().name(app)
+}
+
+/// People at OpenID providers.
+pub(crate) fn open_identities() -> Key {
+    Key::new(b'K').byte(b'i')
+}
+pub(crate) fn open_identity(issuer: &str, subject: &str) -> Key {
+    let mut key = open_identities();
+    key.0.extend_from_slice(&Hasher::new().text(issuer).text(subject).finish().0);
+    key
+}
+
+/// The last sign-in of an operator.
+pub(crate) fn sign_in(operator: OperatorId) -> Key {
+    Key::new(b'K').byte(b'l').id(operator.as_bytes())
 }
 
 pub(crate) fn meta(word: &str) -> Key {

@@ -8,6 +8,7 @@
 pub mod act;
 pub mod backup;
 pub mod census;
+pub mod chronicle;
 pub mod exercise;
 pub mod keyring;
 pub mod memory;
@@ -15,6 +16,7 @@ pub mod query;
 pub mod roll;
 pub mod shelf;
 pub mod sled;
+pub mod vault;
 
 mod acts;
 mod brief;

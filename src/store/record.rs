@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::access::credential::{PasswordHash, Token};
+use crate::access::credential::{OpenIdentity, PasswordHash, SealedSecret, SignIn, Token};
 use crate::access::operator::Operator;
 use crate::clock::Timestamp;
 use crate::connector::draft::Draft;
@@ -72,6 +72,9 @@ rows! {
     Operator = "an operator";
     PasswordHash = "a password";
     Token = "a token";
+    SealedSecret = "a sealed secret";
+    OpenIdentity = "somebody at an OpenID provider";
+    SignIn = "a sign-in";
     Digest = "a digest";
     User = "a user";
     StagedRow = "a staged row";

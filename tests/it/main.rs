@@ -23,6 +23,7 @@ mod refusal;
 mod rules;
 mod sandbox;
 mod scim;
+mod secrets;
 mod serve;
 mod store;
 mod tidy;

@@ -7,6 +7,7 @@ mod browser;
 mod company;
 mod crew;
 mod groups;
+mod openid;
 mod peer;
 mod run;
 mod shrink;

@@ -93,6 +93,15 @@ pub(crate) fn start_scim2_server() -> Peer {
 
 /// Starts PyPI's canaille over an empty database of its own.
 pub(crate) fn start_canaille() -> Peer {
+    canaille(None)
+}
+
+/// The same as an OpenID provider: with people, groups, and a client whom it sends people back to `redirect`.
+pub(crate) fn start_canaille_for(redirect: &str) -> Peer {
+    canaille(Some(redirect))
+}
+
+fn canaille(redirect: Option<&str>) -> Peer {
     let python = installed().join("canaille/bin/python");
     demand(
         &installed().join("canaille/bin/canaille"),
@@ -104,6 +113,9 @@ pub(crate) fn start_canaille() -> Peer {
     command.arg(repository().join("tests/peers/canaille/server.py")).env("TOKEN", TOKEN).env("FOLDER", disk.path());
     // What the environment says of another canaille is not meant for this one.
     command.env_remove("CANAILLE_CONFIG").env_remove("CANAILLE_ENV").current_dir(disk.path());
+    if let Some(redirect) = redirect {
+        command.env("REDIRECT", redirect);
+    }
     let peer = start(command, "canaille", "listening on ");
     let mut peer = peer.unwrap_or_else(|| panic!("canaille did not start; see its log in {}", installed().display()));
     peer._disk = Some(disk);

@@ -1,7 +1,9 @@
 //! One answer as text, whatever it is.
 
 use crate::cli::show::style::Style;
-use crate::cli::show::{approvals, apps, directory, entitlements, events, explain, keys, plan, reconcile, rules};
+use crate::cli::show::{
+    access, approvals, apps, directory, entitlements, events, explain, keys, plan, reconcile, rules,
+};
 use crate::engine::answer::{Answer, CheckLevel};
 use crate::provision::event::StatusKind;
 use crate::store::query::ImportState;
@@ -53,6 +55,7 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::OneTime(token) => keys::one_time(style, token),
         Answer::Tokens(tokens) => keys::tokens(style, tokens),
         Answer::Token(token) => keys::token(style, token),
+        Answer::Access(answer) => access::access(style, answer),
         Answer::Doctor(checks) => apps::checks(style, checks),
         Answer::Verified(verified) => apps::verified(style, verified),
     }

@@ -1,5 +1,6 @@
 //! Rendering: answers as tables and sentences for people, as JSON for programs. Pure: the same answer and style give the same text.
 
+pub(crate) mod access;
 pub(crate) mod answer;
 pub(crate) mod approvals;
 pub(crate) mod apps;

@@ -80,6 +80,7 @@ impl Engine {
             | Command::Tokens
             | Command::TokenAdd { .. }
             | Command::TokenRevoke { .. } => self.keys(actor, command).await,
+            Command::Access(command) => self.access(actor, command).await,
             other => self.keep(actor, other).await,
         }
     }

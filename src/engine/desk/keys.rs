@@ -1,7 +1,7 @@
 //! Who somebody is who comes over the network: passwords, tokens, the one-time token of a new store.
 
 use crate::access::actor::Actor;
-use crate::access::credential::{Means, PasswordHash, TOKEN_LIVES, Token, TokenKind, Typed};
+use crate::access::credential::{Means, PasswordHash, SignIn, TOKEN_LIVES, Token, TokenKind, Typed, Way};
 use crate::access::operator::{Operator, Role};
 use crate::clock::Span;
 use crate::engine::answer::{Answer, TokenAnswer};
@@ -30,7 +30,16 @@ impl Engine {
         // Somebody who is not there takes as long as somebody who is.
         let phc = kept.unwrap_or_else(|| NOBODY.to_owned());
         let right = hashing(move || password::verify(&typed, &phc)).await?;
-        Ok(found.filter(|_| known && right))
+        let found = found.filter(|_| known && right);
+        if let Some(operator) = &found {
+            self.note_sign_in(operator.id).await?;
+        }
+        Ok(found)
+    }
+
+    async fn note_sign_in(&self, operator: OperatorId) -> Result<(), EngineError> {
+        let sign_in = SignIn { at: self.parts.clock.now(), way: Way::Password };
+        Ok(self.parts.store.note_sign_in(operator, sign_in).await?)
     }
 
     /// Sets the first password of the first admin with the one-time token that `init` printed.
@@ -38,24 +47,36 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Invalid`] if the token is not the one that is kept, or the password is too short.
     pub async fn set_up(&self, token: &Secret, typed: Secret) -> Result<Operator, EngineError> {
-        let operators = self.parts.store.operators().await?;
-        let first = operators.into_iter().filter(|operator| !operator.disabled && operator.role == Role::Admin);
-        let none = || EngineError::Invalid("there is no admin; `usher operators add` makes one".to_owned());
-        let operator = first.min_by_key(|operator| operator.id).ok_or_else(none)?;
+        let operator = self.first_admin().await?;
         let hash = self.hashed(typed).await?;
         let now = self.parts.clock.now();
         self.parts.store.use_bootstrap(password::fingerprint(token), operator.id, hash, now).await?;
+        self.epochs.end(operator.id);
+        self.note_sign_in(operator.id).await?;
         Ok(operator)
     }
 
-    /// A new one-time token in place of an older one.
+    /// A new one-time token in place of an older one, made by whoever holds the workspace: in the name of the admin whose password it sets.
     ///
     /// # Errors
-    /// If the store fails.
+    /// If there is no admin, or the store fails.
     pub async fn bootstrap(&self) -> Result<Secret, EngineError> {
+        let admin = self.first_admin().await?.id;
+        self.bootstrap_by(admin).await
+    }
+
+    async fn bootstrap_by(&self, by: OperatorId) -> Result<Secret, EngineError> {
         let token = password::token("once", &*self.parts.entropy);
-        self.parts.store.put_bootstrap(password::fingerprint(&token)).await?;
+        self.parts.store.put_bootstrap(password::fingerprint(&token), by, self.parts.clock.now()).await?;
         Ok(token)
+    }
+
+    /// Whose password a one-time token sets.
+    async fn first_admin(&self) -> Result<Operator, EngineError> {
+        let operators = self.parts.store.operators().await?;
+        let admins = operators.into_iter().filter(|operator| !operator.disabled && operator.role == Role::Admin);
+        let none = || EngineError::Invalid("there is no admin; `usher operators add` makes one".to_owned());
+        admins.min_by_key(|operator| operator.id).ok_or_else(none)
     }
 
     /// The operator as he stands now; `None` = he is disabled or unknown.
@@ -96,7 +117,7 @@ impl Engine {
     pub(super) async fn keys(&self, actor: &Actor, command: Command) -> Result<Answer, EngineError> {
         match command {
             Command::PasswordSet { name, password } => self.password_set(actor, name.as_deref(), password).await,
-            Command::Bootstrap => Ok(Answer::OneTime(Typed::new(self.bootstrap().await?.expose()))),
+            Command::Bootstrap => Ok(Answer::OneTime(Typed::new(self.bootstrap_by(actor.operator).await?.expose()))),
             Command::TokenAdd { name, role, kind, days } => self.token_add(actor, name, role, kind, days).await,
             Command::TokenRevoke { id } => self.token_revoke(actor, id).await,
             _ => self.tokens().await,
@@ -115,7 +136,8 @@ impl Engine {
         let hash = self.hashed(typed.into_secret()).await?;
         let now = self.parts.clock.now();
         self.parts.store.put_password(operator.id, hash, actor.operator, now).await?;
-        Ok(Answer::Done(format!("the password of {wanted} is set")))
+        self.epochs.end(operator.id);
+        Ok(Answer::Done(format!("the password of {wanted} is set; his other sessions and personal tokens are over")))
     }
 
     async fn tokens(&self) -> Result<Answer, EngineError> {
@@ -157,6 +179,11 @@ impl Engine {
             }
         };
         let now = self.parts.clock.now();
+        // A token that came of a token decides no longer than that one: only a person who proves himself begins anew.
+        let issued_at = match (kind, actor.means) {
+            (TokenKind::Personal, Means::PersonalToken { issued_at }) => issued_at,
+            _ => now,
+        };
         let secret = password::token("ush", &*self.parts.entropy);
         let token = Token {
             id: TokenId::mint(now, &*self.parts.entropy),
@@ -165,7 +192,7 @@ impl Engine {
             kind,
             role,
             digest: password::fingerprint(&secret),
-            issued_at: now,
+            issued_at,
             expires_at: now.plus(lives),
         };
         self.parts.store.put_token(token.clone(), actor.operator, now).await?;

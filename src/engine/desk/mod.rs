@@ -1,5 +1,6 @@
 //! The desk: one file for each kind of command. Each reads from the store, asks the rest of the engine to act, and gives an answer.
 
+pub mod access;
 pub mod approvals;
 pub mod apps;
 pub mod asking;
@@ -22,6 +23,7 @@ pub mod queue;
 pub mod reconcile;
 pub mod revisions;
 pub mod rules;
+pub mod secrets;
 pub mod status;
 pub mod users;
 pub mod waiting;

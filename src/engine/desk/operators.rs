@@ -8,6 +8,9 @@ use crate::engine::context::{Engine, EngineError};
 use crate::id::OperatorId;
 use crate::store::act::Identity;
 
+/// Characters of an operator's name.
+const NAME_MAX: usize = 100;
+
 impl Engine {
     /// The store's identity.
     ///
@@ -39,6 +42,7 @@ impl Engine {
         os_account: Option<String>,
         user: Option<&UserRef>,
     ) -> Result<Answer, EngineError> {
+        check_name(&name)?;
         let operators = self.parts.store.operators().await?;
         if operators.iter().any(|operator| operator.name == name) {
             return Err(EngineError::Invalid(format!("there is an operator `{name}` already")));
@@ -64,16 +68,21 @@ impl Engine {
     }
 
     pub(super) async fn operator_disable(&self, actor: &Actor, name: &str) -> Result<Answer, EngineError> {
-        let operators = self.parts.store.operators().await?;
-        let found = operators.iter().find(|operator| operator.name == name);
-        let none = || EngineError::Invalid(format!("there is no operator `{name}`; `usher operators list` shows them"));
-        let operator = found.ok_or_else(none)?;
-        let admins = operators.iter().filter(|other| !other.disabled && other.role == Role::Admin);
-        if operator.role == Role::Admin && admins.count() == 1 && !operator.disabled {
-            return Err(EngineError::Invalid(format!("{name} is the last admin; add another one first")));
-        }
-        let disabled = Operator { disabled: true, ..operator.clone() };
+        let operator = self.operator_of(name).await?;
+        self.not_the_last_admin(&operator).await?;
+        let id = operator.id;
+        let disabled = Operator { disabled: true, ..operator };
         self.parts.store.put_operator(disabled, actor.operator, self.parts.clock.now()).await?;
-        Ok(Answer::Done(format!("{name} is disabled")))
+        self.epochs.end(id);
+        Ok(Answer::Done(format!("{name} is disabled; his sessions and tokens are over")))
     }
+}
+
+/// Names stand in the history, on pages and in logs.
+fn check_name(name: &str) -> Result<(), EngineError> {
+    let fits = !name.trim().is_empty() && name.trim() == name && name.chars().count() <= NAME_MAX;
+    if fits && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(EngineError::Invalid(format!("an operator's name has 1 to {NAME_MAX} characters, without spaces around them")))
 }

@@ -65,6 +65,7 @@ impl Engine {
             .collect();
         let now = self.parts.clock.now();
         self.parts.store.activate(revision.number, parent, swept, actor.operator, now).await?;
+        self.settle_secrets(next, actor.operator).await?;
         self.lanes.kick_all();
         Ok(())
     }

@@ -13,6 +13,7 @@ pub mod layout;
 pub mod routes;
 pub mod rules;
 pub mod sign_in;
+pub mod sign_in_openid;
 pub mod users;
 pub mod words;
 

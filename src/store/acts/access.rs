@@ -1,6 +1,8 @@
-//! What proves operators over the network: password hashes, tokens, and the one-time token of a new store.
+//! What proves operators over the network: password hashes, tokens, the one-time token of a new store, and when each signed in.
 
-use crate::access::credential::{PasswordHash, Token};
+use std::collections::BTreeMap;
+
+use crate::access::credential::{PasswordHash, SignIn, Token, TokenKind};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::id::{OperatorId, TokenId};
@@ -24,8 +26,32 @@ pub(crate) fn put_password(
     at: Timestamp,
 ) -> StoreResult<()> {
     let what = format!("set the password of `{}`", name(tx, operator)?);
-    told(tx, what, by, at);
+    // Whoever knew the old one may have got himself tokens with it.
+    let gone = match password(tx, operator)? {
+        Some(_) => revoke_of(tx, operator, |token| token.kind == TokenKind::Personal)?,
+        None => 0,
+    };
+    told(tx, with_tokens(what, gone), by, at);
     tx.put(layout::password(operator), hash)
+}
+
+/// Revokes those tokens of an operator that `fall`; returns how many.
+pub(crate) fn revoke_of(tx: &mut Group<'_>, operator: OperatorId, fall: impl Fn(&Token) -> bool) -> StoreResult<usize> {
+    let falling: Vec<Token> =
+        tokens(tx)?.into_iter().filter(|token| token.operator == operator && fall(token)).collect();
+    for token in &falling {
+        tx.remove(layout::token(token.digest));
+    }
+    Ok(falling.len())
+}
+
+/// A deed, with how many tokens fell by it.
+pub(crate) fn with_tokens(what: String, gone: usize) -> String {
+    match gone {
+        0 => what,
+        1 => format!("{what}; one token of his is revoked with it"),
+        more => format!("{what}; {more} tokens of his are revoked with it"),
+    }
 }
 
 pub(crate) fn tokens(rows: &dyn Rows) -> StoreResult<Vec<Token>> {
@@ -59,7 +85,8 @@ pub(crate) fn revoke_token(
     Ok(Some(token))
 }
 
-pub(crate) fn put_bootstrap(tx: &mut Group<'_>, digest: Digest) -> StoreResult<()> {
+pub(crate) fn put_bootstrap(tx: &mut Group<'_>, digest: Digest, by: OperatorId, at: Timestamp) -> StoreResult<()> {
+    told(tx, "made a one-time token for the console".to_owned(), by, at);
     tx.put(layout::bootstrap(), &digest)
 }
 
@@ -80,11 +107,23 @@ pub(crate) fn use_bootstrap(
     tx.put(layout::password(operator), hash)
 }
 
+pub(crate) fn note_sign_in(tx: &mut Group<'_>, operator: OperatorId, sign_in: &SignIn) -> StoreResult<()> {
+    tx.put(layout::sign_in(operator), sign_in)
+}
+
+/// When and how each operator signed in last.
+pub(crate) fn sign_ins(rows: &dyn Rows) -> StoreResult<BTreeMap<OperatorId, SignIn>> {
+    let operators = identity::operators(rows)?;
+    let found = operators.into_iter().map(|one| Ok((one.id, kv::read(rows, &layout::sign_in(one.id))?)));
+    let found: Vec<(OperatorId, Option<SignIn>)> = found.collect::<StoreResult<_>>()?;
+    Ok(found.into_iter().filter_map(|(id, sign_in)| Some((id, sign_in?))).collect())
+}
+
 fn name(rows: &dyn Rows, operator: OperatorId) -> StoreResult<String> {
     let found = identity::operators(rows)?.into_iter().find(|one| one.id == operator);
     found.map(|one| one.name).ok_or_else(|| StoreError::NotFound(operator.to_string()))
 }
 
-fn told(tx: &mut Group<'_>, what: String, by: OperatorId, at: Timestamp) {
+pub(crate) fn told(tx: &mut Group<'_>, what: String, by: OperatorId, at: Timestamp) {
     tx.enter(at, About::default(), Fact::Operator { what, operator: by });
 }

@@ -6,7 +6,7 @@ use crate::directory::change::Cause;
 use crate::id::{AppName, OperatorId};
 use crate::provision::entry::Fact;
 use crate::store::act::{Identity, StoreError, StoreResult};
-use crate::store::acts::{imports, revisions};
+use crate::store::acts::{access, imports, revisions};
 use crate::store::group::{About, Group};
 use crate::store::kv::{self, Rows};
 use crate::store::layout;
@@ -81,12 +81,17 @@ pub(crate) fn put_operator(tx: &mut Group<'_>, operator: &Operator, by: Operator
     if before == Some(operator) {
         return Ok(());
     }
-    let verb = match before {
-        None => "added",
-        Some(before) if operator.disabled && !before.disabled => "disabled",
-        Some(_) => "changed",
+    let (name, role) = (&operator.name, operator.role);
+    let what = match before {
+        None => format!("added `{name}` as {role}"),
+        Some(before) if operator.disabled && !before.disabled => format!("disabled `{name}` as {role}"),
+        Some(before) if before.disabled && !operator.disabled => format!("enabled `{name}` as {role}"),
+        Some(before) if before.role != role => format!("made `{name}` {role} instead of {}", before.role),
+        Some(_) => format!("changed `{name}` as {role}"),
     };
-    let what = format!("{verb} `{}` as {}", operator.name, operator.role);
+    // What somebody could do before must not outlive it.
+    let gone = access::revoke_of(tx, operator.id, |token| operator.disabled || token.role > role)?;
+    let what = access::with_tokens(what, gone);
     tx.enter(at, About { user: operator.user, ..About::default() }, Fact::Operator { what, operator: by });
     tx.put(layout::operator(operator.id), operator)
 }

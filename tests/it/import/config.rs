@@ -197,3 +197,59 @@ fn a_socket_path_always_fits() {
     let path = workspace.socket_path(Some(Path::new("/run/user/1000")));
     assert!(path.starts_with("/run/user/1000") && path.as_os_str().len() < 100);
 }
+
+/// `[server.openid]` with what every provider needs, and `more`.
+fn openid(more: &str) -> String {
+    format!("[server.openid]\nissuer = \"https://id.example\"\nclient_id = \"usher\"\n{more}")
+}
+
+#[test]
+fn a_provider_says_what_its_claims_mean_and_the_rest_has_defaults() {
+    let config = parse(&openid("roles = { chiefs = \"admin\" }\n")).unwrap();
+    let provider = config.server.openid.unwrap();
+    assert_eq!((provider.role_claim.as_str(), provider.name_claim.as_str()), ("groups", "preferred_username"));
+    assert_eq!(provider.roles["chiefs"], usher::access::Role::Admin);
+    assert!(provider.client_secret.is_none() && config.server.passwords);
+}
+
+#[test]
+fn a_sign_in_that_could_let_nobody_in_or_anybody_listen_is_a_mistake_with_its_line() {
+    let provider = openid("roles = { chiefs = \"admin\" }\n");
+    for (text, line, part) in [
+        ("[server]\npasswords = false\n".to_owned(), 2, "passwords = false needs [server.openid]"),
+        (openid("roles = {}\n"), 4, "nobody could sign in"),
+        (openid("roles = { chiefs = \"king\" }\n"), 4, "king"),
+        (
+            openid("client_secret = \"the secret itself\"\nroles = { chiefs = \"admin\" }\n"),
+            4,
+            "never the secret itself",
+        ),
+        (openid("client_secret = \"sealed\"\nroles = { chiefs = \"admin\" }\n"), 4, "`env:NAME` or `file:PATH`"),
+        (provider.replace("https", "http"), 2, "is no issuer"),
+        (provider.replace("https://id.example", "http://localhost.evil.example"), 2, "is no issuer"),
+        ("seal_key = \"sealed\"\n".to_owned(), 1, "lies outside the store"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        assert!(error.contains(part) && error.contains(&format!("usher.toml:{line}:")), "{text}: {error}");
+    }
+    assert!(parse(&provider.replace("https://id.example", "http://localhost:8080")).is_ok(), "this machine");
+    assert!(parse(&format!("[server]\npasswords = false\n{provider}")).is_ok());
+}
+
+#[test]
+fn the_key_of_sealed_secrets_is_made_once_and_refused_if_others_may_read_it() {
+    let (_folder, workspace) = made();
+    let file = workspace.root.join("secrets/seal.key");
+    assert!(workspace.seal_key(&no_env, false).unwrap_err().to_string().contains("is missing"));
+    let key = workspace.seal_key(&no_env, true).unwrap();
+    assert_eq!(workspace.seal_key(&no_env, true).unwrap(), key, "made once");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(workspace.seal_key(&no_env, true).unwrap_err().to_string().contains("chmod 600"));
+    let mut elsewhere = workspace;
+    elsewhere.config.seal_key = CredentialRef::Env("SEAL".into());
+    let env = |_: &str| Some(key.written().expose().to_owned());
+    assert_eq!(elsewhere.seal_key(&env, true).unwrap(), key);
+    let error = elsewhere.seal_key(&|_| Some("not-a-key".into()), true).unwrap_err().to_string();
+    assert!(error.contains("env:SEAL") && !error.contains("not-a-key"), "{error}");
+}

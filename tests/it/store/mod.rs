@@ -1,5 +1,6 @@
 //! The store: one list of cases that run on every store, and what only a disk can do.
 
+mod access;
 mod backups;
 mod catalogue;
 mod census;

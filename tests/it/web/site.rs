@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reqwest::{Method, Response, StatusCode};
-use usher::server::{House as Web, Settings, web};
+use usher::server::{House as Web, Settings, SignInSettings, web};
 
 use crate::engine::house::{House, Plan, source};
 
@@ -43,11 +43,16 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) async fn open(plan: Plan<'_>) -> Self {
+        Self::open_with(plan, SignInSettings::default()).await
+    }
+
+    /// With another way to sign in.
+    pub(crate) async fn open_with(plan: Plan<'_>, sign_in: SignInSettings) -> Self {
         let house = House::build(plan).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen: SocketAddr = listener.local_addr().unwrap();
         let origin = format!("http://{listen}");
-        let settings = Settings { listen, origin: origin.clone(), sources: vec![source(COLUMNS)] };
+        let settings = Settings { listen, origin: origin.clone(), sources: vec![source(COLUMNS)], sign_in };
         let (stop, stopped) = tokio::sync::watch::channel(false);
         tokio::spawn(web::serve(Web::new(Arc::clone(&house.engine), settings), listener, stopped));
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -2,7 +2,8 @@
 
 This script makes an empty database, a client with an access token, and a socket; everything else is canaille's own,
 served by Hypercorn as `canaille run` does.
-Usage: TOKEN=secret FOLDER=/an/empty/folder server.py; prints "listening on http://127.0.0.1:PORT/scim/v2" when it is ready.
+With REDIRECT=URL it also has people and groups, and a client `usher` whom it sends people back to: then it is the OpenID provider.
+Usage: TOKEN=secret FOLDER=/an/empty/folder [REDIRECT=URL] server.py; prints "listening on http://127.0.0.1:PORT/scim/v2" when it is ready.
 """
 
 import asyncio
@@ -47,6 +48,41 @@ with app.app_context(), Backend.instance.session():
         lifetime=86_400,
     )
     Backend.instance.save(token)
+
+
+
+def people():
+    """People with passwords, groups, and the client that signs them in."""
+    user = {}
+    for name in ["chief", "decider", "stranger"]:
+        user[name] = models.User(
+            user_name=name,
+            formatted_name=name.title(),
+            family_name=name.title(),
+            emails=[f"{name}@id.example"],
+            password=f"the password of {name}",
+        )
+        Backend.instance.save(user[name])
+    for group, name in [("usher-admins", "chief"), ("usher-approvers", "decider"), ("others", "stranger")]:
+        Backend.instance.save(models.Group(display_name=group, members=[user[name]]))
+    web = models.Client(
+        client_id="usher-console",
+        client_secret="client-secret",
+        client_name="Usher",
+        redirect_uris=[os.environ["REDIRECT"]],
+        scope=["openid", "profile", "email", "groups"],
+        grant_types=["authorization_code"],
+        response_types=["code"],
+        token_endpoint_auth_method="client_secret_basic",
+    )
+    Backend.instance.save(web)
+    web.audience = [web]
+    Backend.instance.save(web)
+
+
+if "REDIRECT" in os.environ:
+    with app.app_context(), Backend.instance.session():
+        people()
 
 config = Config()
 config.bind = [f"fd://{listener.detach()}"]

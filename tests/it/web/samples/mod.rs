@@ -1,6 +1,7 @@
 //! A sample of every page: its context with values that would do harm if they were not escaped. One test renders them all.
 //! A place adds its pages by a module here with `pages()`, and a line in [`all`].
 
+pub(crate) mod access;
 pub(crate) mod activity;
 pub(crate) mod approvals;
 pub(crate) mod apps;
@@ -16,6 +17,7 @@ pub(crate) type Pages = Vec<(&'static str, String)>;
 /// Places as their files or folders in `src/server/console` are called, and their pages.
 pub(crate) fn all() -> Vec<(&'static str, Pages)> {
     vec![
+        ("access", access::pages()),
         ("activity", activity::pages()),
         ("approvals", approvals::pages()),
         ("apps", apps::pages()),
