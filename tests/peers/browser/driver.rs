@@ -12,7 +12,8 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value as Json, json};
 
 /// What the browser is started with: no window, no sandbox (tests run as root in containers), nothing sent anywhere by itself.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
+    "--window-size=1280,900",
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
