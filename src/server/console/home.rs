@@ -125,7 +125,7 @@ fn needs(overview: &Overview) -> Vec<Need> {
         }
     }
     for app in overview.apps.iter().filter(|app| app.failed > 0) {
-        let address = format!("/activity?app={}&status=failed", app.name);
+        let address = format!("/activity?app={}&status=trouble", app.name);
         let number = if app.more { format!("{}+", app.failed) } else { app.failed.to_string() };
         need(Role::Viewer, "bad", &address, number, &format!("failed or blocked in {}", app.title));
     }
@@ -173,7 +173,10 @@ fn leavers(context: &Home) -> Markup {
                         td { (leaver.reason) }
                     } } }
                 } }))
-                @if all.len() > NAMED_MAX { p .hint { "and " (all.len() - NAMED_MAX) " more: each app lists its own" } }
+                p .hint {
+                    @if all.len() > NAMED_MAX { "and " (all.len() - NAMED_MAX) " more. " }
+                    a href="/activity/leavers" { "All of them, with those that were rejected or let go of" }
+                }
             }
         }
     }

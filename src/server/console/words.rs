@@ -83,7 +83,7 @@ pub fn diff(changes: &[Change], note: Option<(&str, &dyn Fn(&Change) -> String)>
 pub fn told(lines: &[String]) -> Markup {
     html! {
         @if !lines.is_empty() {
-            ul .told role="status" { @for line in lines { li { (line) } } }
+            div .told role="status" { ul { @for line in lines { li { (line) } } } }
         }
     }
 }

@@ -117,7 +117,6 @@ async fn many_are_decided_at_once_and_the_page_comes_back_to_where_it_was() {
     assert_eq!(site.post("/approvals", &elsewhere).await.headers()["location"], "/approvals");
     let decided = site.page("/approvals/decided").await;
     assert_eq!(decided.matches("all known").count(), 12);
-    site.house.advance(Span::from_hours(25));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -133,7 +133,7 @@ async fn a_viewer_sees_what_waits_and_a_quarantined_app_and_can_decide_nothing()
     assert_eq!(browser.count("button[value=approve]").await, 0);
     browser.goto("/apps/mail").await;
     let shown = browser.text("#app-now .notice").await;
-    assert!(shown.contains("In quarantine") && shown.contains("401"), "{shown}");
+    assert!(shown.contains("In quarantine") && shown.contains("Nothing but probes is sent"), "{shown}");
     assert_eq!(browser.count("form[action$='/pause'], form[action$='/resume']").await, 0);
     browser.goto("/").await;
     assert!(browser.text("main").await.contains("is in quarantine"));

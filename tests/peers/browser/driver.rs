@@ -12,7 +12,8 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value as Json, json};
 
 /// What the browser is started with: no window, no sandbox (tests run as root in containers), nothing sent anywhere by itself.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
+    "--window-size=1280,900",
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -60,7 +61,7 @@ impl Browser {
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
         let port = loop {
             let line = lines.next().expect("chromedriver ended before it said its port").unwrap();
-            if let Some((_, port)) = line.split_once("on port ") {
+            if let Some((_, port)) = line.split_once("successfully on port ") {
                 break port.trim_end_matches('.').to_owned();
             }
         };

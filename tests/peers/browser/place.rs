@@ -78,6 +78,8 @@ impl Place {
         for _ in 0..3 {
             place.ask(Command::Sync { app: None, plan: None, workspace: None }).await;
         }
+        let active = place.engine.active().await.unwrap();
+        assert!(!place.engine.probe(&active.apps[&AppName::new("mail").unwrap()]).await.unwrap());
         place
     }
 

@@ -83,29 +83,47 @@ fn found(context: &Reconciled, report: &ReconcileReport) -> Markup {
 fn lines(report: &ReconcileReport, kind: DriftKind) -> Markup {
     let lines: Vec<&DriftLine> = report.lines.iter().filter(|line| line.kind == kind).collect();
     let total = report.counts.get(&kind).copied().unwrap_or(0);
+    // Columns in which this kind has nothing to say are left out.
+    let columns = Columns {
+        subject: lines.iter().any(|line| !line.subject.is_empty()),
+        values: lines.iter().any(|line| line.pushed.is_some() || line.desired.is_some() || line.actual.is_some()),
+    };
     html! {
         @if !lines.is_empty() {
-            h2 { (kind.title()) }
+            h2 .drift { (kind.title()) }
             (layout::wide(kind.title(), &html! { table {
-                thead { tr { th { "Who or what" } th { "Where" } th { "Pushed" } th { "Wanted" } th { "There" } th { "What becomes of it" } } }
-                tbody { @for line in &lines { (row(line)) } }
+                thead { tr {
+                    th { "Who or what" }
+                    @if columns.subject { th { "Where" } }
+                    @if columns.values { th { "Pushed" } th { "Wanted" } th { "There" } }
+                    th { "What becomes of it" }
+                } }
+                tbody { @for line in &lines { (row(line, &columns)) } }
             } }))
             @if total > lines.len() as u64 { p .hint { (lines.len()) " of " (total) " are shown." } }
         }
     }
 }
 
-fn row(line: &DriftLine) -> Markup {
+/// Which columns a table has.
+struct Columns {
+    subject: bool,
+    values: bool,
+}
+
+fn row(line: &DriftLine, columns: &Columns) -> Markup {
     html! {
         tr {
             th scope="row" {
                 @match line.user { Some(user) => a href=(format!("/users/{user}")) { (line.label) }, None => (line.label) }
                 @if !line.remote_id.is_empty() { br; code .hint { (line.remote_id) } }
             }
-            td { (line.subject) }
-            td { (words::value(line.pushed.as_ref())) }
-            td { (words::value(line.desired.as_ref())) }
-            td { (words::value(line.actual.as_ref())) }
+            @if columns.subject { td { (line.subject) } }
+            @if columns.values {
+                td { (words::value(line.pushed.as_ref())) }
+                td { (words::value(line.desired.as_ref())) }
+                td { (words::value(line.actual.as_ref())) }
+            }
             td {
                 (line.fate.words())
                 @if let Some(event) = line.event { " · " a href=(format!("/activity/{event}")) { (event) } }
