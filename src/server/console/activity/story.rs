@@ -227,6 +227,6 @@ fn body(title: &str, text: &str) -> Markup {
     html! {
         p .what-body { (title) }
         @if text.is_empty() { p .hint { "nothing" } }
-        @else { pre tabindex="0" aria-label=(title) { (pretty.as_deref().unwrap_or(text)) } }
+        @else { pre tabindex="0" role="group" aria-label=(title) { (pretty.as_deref().unwrap_or(text)) } }
     }
 }
