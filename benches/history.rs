@@ -18,8 +18,9 @@ use usher::engine::desk::status::HistoryFilter;
 use usher::id::{AppName, EventId};
 use usher::provision::event::StatusKind;
 use usher::provision::operation::Kind;
+use usher::store::roll::RollQuery;
 
-const USERS: usize = 50_000;
+const USERS: usize = 100_000;
 const RUNS: usize = 40;
 
 fn main() {
@@ -52,6 +53,10 @@ async fn ask(house: &House, events: usize) {
     };
     let narrow = HistoryFilter { since: Some(middle), until: Some(middle.plus(Span::from_secs(30))), ..page() };
     let bench = || AppName::new("bench").unwrap();
+    let roll = |search: &str| {
+        let query = RollQuery { search: search.into(), limit: 50, ..RollQuery::default() };
+        Command::Roll { query }
+    };
     let kinds = [Kind::Delete, Kind::Deactivate];
     let cursor = |share: usize| Some(EventId((events / share) as u64));
     let questions = [
@@ -79,6 +84,20 @@ async fn ask(house: &House, events: usize) {
         ),
         ("one user", history(Some("k7"), page())),
         ("one user's deactivations", history(Some("k7"), HistoryFilter { kind: Some(kinds[1]), ..page() })),
+        ("a page of events with all entries", Command::HistoryPage { user: None, filter: page(), full: true }),
+        (
+            "one user's timeline with entries",
+            Command::HistoryPage { user: Some(UserRef("k7".into())), filter: page(), full: true },
+        ),
+        ("one user across all apps", Command::UserShow { user: UserRef("k7".into()) }),
+        ("users by name, first 50", roll("")),
+        ("users by two words, few fit", roll("given7 person.77")),
+        ("users, nobody fits", roll("nobody at all")),
+        (
+            "what ended in 24 hours, and waits",
+            Command::Trends { since: house.engine.clock().now().minus(Span::from_hours(24)) },
+        ),
+        ("leavers still active", Command::Leavers { app: None }),
         ("one event's story", Command::EventShow { event: EventId(events as u64 / 3) }),
         ("status, 100 rows", Command::Status { user: None, app: None, limit: 100 }),
         ("status of one user", Command::Status { user: Some(UserRef("k7".into())), app: None, limit: 100 }),

@@ -57,11 +57,20 @@ pub fn value(value: Option<&Value>) -> String {
 
 /// Attributes old and new; `note` adds a column with what is known of each (the rule's line, for example).
 pub fn diff(changes: &[Change], note: Option<(&str, &dyn Fn(&Change) -> String)>) -> Markup {
+    diff_titled(changes, ("Now", "Becomes"), note)
+}
+
+/// Attributes old and new under other titles: of what is over, for example.
+pub fn diff_titled(
+    changes: &[Change],
+    (old, new): (&str, &str),
+    note: Option<(&str, &dyn Fn(&Change) -> String)>,
+) -> Markup {
     html! {
         @if !changes.is_empty() {
             table .diff {
                 thead { tr {
-                    th { "Attribute" } th { "Now" } th { "Becomes" }
+                    th { "Attribute" } th { (old) } th { (new) }
                     @if let Some((title, _)) = note { th { (title) } }
                 } }
                 tbody {

@@ -63,7 +63,7 @@ pub fn bars(title: &str, bars: &[Bar]) -> Markup {
     let slot = (WIDTH - LEFT) / (bars.len().max(1) as u64);
     let height = |number: u64| (u128::from(number) * u128::from(FLOOR - TOP) / u128::from(most)) as u64;
     html! {
-        div .chart {
+        div .chart tabindex="0" role="group" aria-label="A chart that may be wider than the page" {
             svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(title) {
                 @for (number, y) in [(most, TOP), (most / 2, FLOOR - height(most / 2)), (0, FLOOR)] {
                     @if number > 0 || y == FLOOR {

@@ -138,10 +138,14 @@ pub fn stands(event: &Event) -> Markup {
 /// What it changes at the target; `place` names the rule's line of each value.
 pub fn changes(event: &Event, place: Option<&dyn Fn(&str) -> String>) -> Markup {
     let operation = &event.operation;
+    let titles = match event.status.kind() {
+        StatusKind::Succeeded => ("Before", "After"),
+        status if status.is_final() => ("Before", "Was to become"),
+        _ => ("Now", "Becomes"),
+    };
     let line = |change: &crate::provision::operation::Change| place.map(|of| of(&change.path)).unwrap_or_default();
     html! {
-        @if place.is_some() { (words::diff(&operation.changes, Some(("Rule", &line)))) }
-        @else { (words::diff(&operation.changes, None)) }
+        (words::diff_titled(&operation.changes, titles, place.is_some().then_some(("Rule", &line))))
         @if !operation.edges.is_empty() {
             ul .edges { @for edge in &operation.edges { li { (printable(&edge.words())) } } }
         }
@@ -223,6 +227,6 @@ fn body(title: &str, text: &str) -> Markup {
     html! {
         p .what-body { (title) }
         @if text.is_empty() { p .hint { "nothing" } }
-        @else { pre tabindex="0" aria-label=(title) { (pretty.as_deref().unwrap_or(text)) } }
+        @else { pre tabindex="0" role="group" aria-label=(title) { (pretty.as_deref().unwrap_or(text)) } }
     }
 }
