@@ -11,6 +11,7 @@ use usher::secret::Secret;
 
 use crate::cli::{Ran, done, json, run, usher};
 use crate::serve::Running;
+use crate::web::site::{Filled, PASSWORD};
 
 /// What must be found nowhere.
 const CANARY: &str = "canary-7f3a9c-of-the-tests";
@@ -136,4 +137,54 @@ fn a_sealed_secret_reaches_its_target_and_is_found_nowhere_else() {
     assert_eq!(run(&root, &["apps", "test", "nulab"]).code, Some(0));
     done(&root, &["apps", "secret", "nulab", "--drop"]);
     assert_eq!(run(&root, &["apps", "test", "nulab"]).code, Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_was_entered_in_the_console_is_on_no_page_and_in_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), &["init", "acme"]);
+    let (root, outside) = (folder.path().join("acme"), folder.path().join("token"));
+    std::fs::write(&outside, CANARY).unwrap();
+    let target = Running::start(&root, &["sandbox", "--connector", "nulab-pass", "--token-file", "../token"]);
+    let base_url = target.line_with("base_url").split('"').nth(1).unwrap().to_owned();
+    let app = format!(
+        "connector = \"nulab-pass\"\nbase_url = \"{base_url}\"\ncredential = \"sealed\"\nrules = \"nulab-pass.rhai\"\n"
+    );
+    std::fs::write(root.join("apps/nulab.toml"), app).unwrap();
+    done(&root, &["apply", "--comment", "first"]);
+    let once = json(&root, &["operators", "bootstrap"]);
+    let serve = Running::start(&root, &["serve", "-vvv", "--log-format", "json"]);
+    let line = serve.line_with("the console and the API answer");
+    let origin = line.split("\"console\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let post = async |path: &str, cookie: &str, form: &[(&str, &str)]| {
+        let request = client.post(format!("{origin}{path}")).header("cookie", cookie).header("origin", &origin);
+        request.filled(form).send().await.unwrap()
+    };
+    let first = [("token", once.as_str().unwrap()), ("password", PASSWORD), ("again", PASSWORD)];
+    let answer = post("/set-up", "", &first).await;
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let page = async |path: &str| {
+        let answer = client.get(format!("{origin}{path}")).header("cookie", &cookie).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let before = page("/access/secrets").await;
+    assert!(before.contains("No secret is sealed"), "{before}");
+    let csrf = before.split("name=\"csrf\" content=\"").nth(1).unwrap().split('"').next().unwrap();
+    let entered = post("/access/secrets", &cookie, &[("csrf", csrf), ("app", "nulab"), ("secret", CANARY)]).await;
+    assert_eq!(entered.headers()["location"], "/access/secrets");
+    assert!(run(&root, &["apps", "test", "nulab"]).out.contains("takes the credential"));
+
+    let mut seen = String::new();
+    for path in
+        ["/access/secrets", "/access", "/access/history", "/access/you", "/apps", "/api/v1/apps", "/api/v1/apps/nulab"]
+    {
+        seen.push_str(&page(path).await);
+    }
+    assert!(seen.contains("the secret of nulab is sealed") && seen.contains("sealed a secret for nulab"), "{seen}");
+    let log = serve.heard();
+    assert!(!seen.contains(CANARY) && !log.contains(CANARY), "it was said somewhere");
+    assert!(log.contains("the app answers again"), "the log is of when it was used: {log}");
+    assert_eq!(found_in(&root), Vec::<String>::new());
 }

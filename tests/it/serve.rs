@@ -83,6 +83,11 @@ impl Running {
         panic!("no line with `{part}`, only {seen:#?}");
     }
 
+    /// What it said since, as far as it is there by now.
+    pub(crate) fn heard(&self) -> String {
+        self.lines.try_iter().collect::<Vec<_>>().join("\n")
+    }
+
     fn pid(&self) -> u32 {
         self.child.id()
     }

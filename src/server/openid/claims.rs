@@ -6,6 +6,8 @@ use crate::access::Role;
 use crate::clock::Timestamp;
 use crate::server::openid::settings::Settings;
 
+/// Beyond it there is no time, but a mistake.
+const SECONDS_MAX: f64 = 1e11;
 /// The longest name that is taken over.
 const NAME_CHARS_MAX: usize = 100;
 
@@ -23,8 +25,11 @@ pub struct Claims {
 impl Claims {
     /// From the claims of a checked token.
     pub fn of(subject: &str, all: serde_json::Map<String, Json>) -> Self {
-        let seconds = all.get("auth_time").and_then(Json::as_i64);
-        let auth_time = seconds.and_then(|seconds| seconds.checked_mul(1_000)).map(Timestamp::from_millis);
+        // Some say it with parts of a second.
+        let seconds =
+            all.get("auth_time").and_then(Json::as_f64).filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
+        #[expect(clippy::cast_possible_truncation, reason = "at most 1e14, checked just before")]
+        let auth_time = seconds.map(|seconds| Timestamp::from_millis((seconds * 1_000.0) as i64));
         Self { subject: subject.to_owned(), auth_time, all }
     }
 

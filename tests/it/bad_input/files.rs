@@ -34,7 +34,7 @@ fn a_token_where_a_reference_belongs_is_refused_and_not_repeated() {
     let workspace = Workspace::new();
     // `usher` looks for the token in everything that is said.
     workspace.app("http://127.0.0.1:9/scim/v2", &format!("credential = \"{TOKEN}\"\n"));
-    workspace.usher("apply").ends(1).says(&["apps/app.toml:4:14", "`env:NAME` or `file:PATH`"]);
+    workspace.usher("apply").ends(1).says(&["apps/app.toml:4:14", "`env:NAME`, `file:PATH` or `sealed`"]);
 }
 
 #[test]

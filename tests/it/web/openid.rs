@@ -144,7 +144,7 @@ impl Scene {
     fn claims(&self, there: &There, groups: &[&str]) -> Value {
         let now = self.site.house.now().as_millis() / 1_000;
         json!({
-            "iss": self.provider.issuer, "sub": "subject-1", "aud": "usher", "exp": now + 300, "iat": now, "auth_time": now,
+            "iss": self.provider.issuer, "sub": "subject-1", "aud": "usher", "exp": now + 300, "iat": now, "auth_time": now as f64 + 0.25,
             "nonce": there.nonce, "groups": groups, "preferred_username": "yuki",
         })
     }
