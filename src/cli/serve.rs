@@ -12,12 +12,16 @@ use crate::cli::apply::{base, remember_base};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::cli::host::{Host, HostError, socket_settings};
-use crate::config::{Config, LockError, Workspace};
+use crate::config::{LockError, TlsPaths, Workspace};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::Unwatched;
 use crate::server::socket::{self, Socket, SocketError};
-use crate::server::{House, Settings, web};
+use crate::server::tls::Tls;
+use crate::server::{House, Net, Settings, TlsFiles, web};
+
+/// How often it is looked whether the certificate was renewed.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Hold the workspace: run every app on its schedule, push at once what changes, answer the command line.
 ///
@@ -31,6 +35,7 @@ pub(crate) struct Serve {}
 
 impl Serve {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
+        door.only_here()?;
         let workspace = door.workspace().await?;
         // Before anything else: a signal during the start stops cleanly too.
         let stop = stop_on_signal()?;
@@ -39,7 +44,7 @@ impl Serve {
         tracing::info!(workspace = %workspace.root.display(), pid = std::process::id(), "serving");
         let keeping = workspace.keeping();
         let keeper = tokio::spawn(Arc::clone(&host.engine).keep_history(keeping.clone()));
-        let web = listen(&workspace.config, &host).await?;
+        let web = listen(workspace, &host).await?;
         run(&host, socket, web, stop).await;
         // It ends by itself: the engine is stopping.
         drop(keeper.await);
@@ -76,19 +81,45 @@ pub(crate) type Web = Option<(Arc<House>, TcpListener)>;
 /// Opens the web server's door, if the workspace wants one.
 ///
 /// # Errors
-/// If the address is taken.
-pub(crate) async fn listen(config: &Config, host: &Host) -> anyhow::Result<Web> {
+/// If the address is taken, or the certificate can't be used.
+pub(crate) async fn listen(workspace: &Workspace, host: &Host) -> anyhow::Result<Web> {
+    let config = &workspace.config;
     let Some(wanted) = config.server.listen else { return Ok(None) };
+    let net = net(workspace);
+    if let Some(files) = &net.tls {
+        // Before the address is taken: a mistake is said at the start.
+        Tls::open(files.clone()).await?;
+    }
     let listener = TcpListener::bind(wanted).await.with_context(|| {
         format!("could not listen on {wanted}; set [server] listen in usher.toml (or USHER_LISTEN) to another address, or to \"\" for none")
     })?;
     let listen = listener.local_addr().context("the listener has no address")?;
-    let origin = config.server.origin.clone().unwrap_or_else(|| format!("http://{listen}"));
+    let origin = config
+        .server
+        .origin
+        .clone()
+        .unwrap_or_else(|| format!("{}://{listen}", if net.tls.is_some() { "https" } else { "http" }));
     tracing::info!(console = origin, "the console and the API answer");
     Ok(Some((
-        House::new(Arc::clone(&host.engine), Settings { listen, origin, sources: config.sources.clone() }),
+        House::new(Arc::clone(&host.engine), Settings { listen, origin, sources: config.sources.clone(), net }),
         listener,
     )))
+}
+
+/// What stands between the server and those who reach it.
+fn net(workspace: &Workspace) -> Net {
+    let server = &workspace.config.server;
+    let files = |tls: &TlsPaths| TlsFiles {
+        cert: workspace.root.join(&tls.cert),
+        key: workspace.root.join(&tls.key),
+        look_every: LOOK_EVERY,
+    };
+    Net {
+        behind_proxy: server.behind_proxy,
+        tls: server.tls.as_ref().map(files),
+        metrics: server.metrics,
+        store: Some(workspace.store_dir()),
+    }
 }
 
 /// Runs engine, socket and web server until `stop` says so; all end before this returns.

@@ -18,5 +18,5 @@ pub use demo::demo_files;
 pub use file::Config;
 pub use init::init;
 pub use lock::{Holder, Lock, LockError};
-pub use server::ServerConfig;
+pub use server::{ServerConfig, TlsPaths};
 pub use workspace::{Workspace, WorkspaceError};

@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::engine::active::Active;
 use crate::engine::answer::Progress;
 use crate::engine::lane::Lanes;
+use crate::engine::overheard::Hearers;
 use crate::entropy::Entropy;
 use crate::id::InstanceId;
 use crate::scim::target::Target;
@@ -85,6 +86,7 @@ pub struct Engine {
     pub(crate) admission: tokio::sync::Mutex<()>,
     active: RwLock<Arc<Active>>,
     stopping: AtomicBool,
+    pub(crate) hearers: Hearers,
 }
 
 impl Engine {
@@ -111,6 +113,7 @@ impl Engine {
             admission: tokio::sync::Mutex::new(()),
             active: RwLock::default(),
             stopping: AtomicBool::new(false),
+            hearers: Hearers::default(),
         });
         engine.resume_imports(&Unwatched).await?;
         Ok(engine)

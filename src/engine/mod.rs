@@ -20,6 +20,7 @@ pub mod lane;
 pub mod leavers;
 pub mod members;
 pub mod observe;
+pub mod overheard;
 pub mod pending;
 pub mod perform;
 pub mod plan;
@@ -33,6 +34,7 @@ pub mod retention;
 pub mod round;
 pub mod sources;
 mod today;
+pub mod traffic;
 
 pub use answer::Answer;
 pub use command::Command;

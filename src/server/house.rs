@@ -1,12 +1,19 @@
 //! What every handler has: the engine, who is signed in, and how the server is reached.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use tokio::sync::watch;
 
 use crate::clock::Timestamp;
 use crate::directory::source::Source;
 use crate::engine::Engine;
+use crate::server::errands::Errands;
+use crate::server::live::Live;
 use crate::server::lockout::Lockout;
+use crate::server::meter::Meter;
 use crate::server::session::Sessions;
 
 /// How the server is reached.
@@ -18,6 +25,44 @@ pub struct Settings {
     pub origin: String,
     /// The sources that files may be uploaded for, with their mapping.
     pub sources: Vec<Source>,
+    /// What stands between the server and those who reach it.
+    pub net: Net,
+}
+
+/// What stands between the server and those who reach it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Net {
+    /// A proxy says who asks (`X-Forwarded-For`); otherwise the header means nothing.
+    pub behind_proxy: bool,
+    /// Certificate and key of our own, if there is TLS at the listener.
+    pub tls: Option<TlsFiles>,
+    /// Who may read `/metrics`.
+    pub metrics: Metrics,
+    /// The store's folder, whose size `/metrics` tells.
+    pub store: Option<PathBuf>,
+}
+
+/// PEM files of the listener's TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, with those between it and the root.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// How often it is looked whether they were renewed.
+    pub look_every: std::time::Duration,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Metrics {
+    /// Whoever has a token (any role).
+    #[default]
+    Token,
+    /// Whoever reaches the server.
+    Open,
+    /// Nobody.
+    Off,
 }
 
 impl Settings {
@@ -37,12 +82,47 @@ pub struct House {
     pub sessions: Sessions,
     /// Who tried too often.
     pub lockout: Lockout,
+    /// Commands under way that came over the network.
+    pub errands: Errands,
+    /// What is told to those who keep a page open.
+    pub live: Live,
+    /// What is counted for `/metrics`.
+    pub meter: Meter,
+    closing: watch::Sender<bool>,
 }
 
 impl House {
     /// A house around an engine.
     pub fn new(engine: Arc<Engine>, settings: Settings) -> Arc<Self> {
-        Arc::new(Self { engine, settings, sessions: Sessions::default(), lockout: Lockout::default() })
+        Arc::new(Self {
+            engine,
+            settings,
+            sessions: Sessions::default(),
+            lockout: Lockout::default(),
+            errands: Errands::default(),
+            live: Live::default(),
+            meter: Meter::default(),
+            closing: watch::channel(false).0,
+        })
+    }
+
+    /// Says that the server stops: streams that have no end of their own end now.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until the server stops.
+    pub async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // An error would mean that the house is gone, and whoever waits is in it.
+        drop(closing.wait_for(|closing| *closing).await);
+    }
+
+    /// Where a request comes from. Behind a proxy it is what the proxy says, its last word: what stands before was said by the client.
+    pub fn address(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
+        let said = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+        let last = said.and_then(|said| said.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
+        last.filter(|_| self.settings.net.behind_proxy).unwrap_or_else(|| peer.ip())
     }
 
     /// The time.

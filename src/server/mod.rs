@@ -3,14 +3,20 @@
 
 pub mod api;
 pub mod console;
+pub mod errands;
 pub mod house;
+pub mod live;
 pub mod lockout;
+pub mod meter;
+pub mod metrics;
 pub mod permit;
 pub mod problem;
 pub mod session;
 pub mod shield;
 pub mod socket;
+pub mod stream;
+pub mod tls;
 pub mod upload;
 pub mod web;
 
-pub use house::{House, Settings};
+pub use house::{House, Metrics, Net, Settings, TlsFiles};

@@ -37,7 +37,7 @@ const PEOPLE: &str = "id,email,given_name,family_name,display_name,state\n\
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process that is killed when the test is over, however it ends.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: mpsc::Receiver<String>,
 }
@@ -52,7 +52,7 @@ impl Drop for Running {
 
 impl Running {
     /// Starts `usher` with its stderr and stdout read line by line.
-    fn start(dir: &Path, words: &[&str]) -> Self {
+    pub(crate) fn start(dir: &Path, words: &[&str]) -> Self {
         let mut child =
             usher(dir).args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (send, lines) = mpsc::channel();
@@ -71,7 +71,7 @@ impl Running {
     }
 
     /// The first line that contains `part`.
-    fn line_with(&self, part: &str) -> String {
+    pub(crate) fn line_with(&self, part: &str) -> String {
         let mut seen = Vec::new();
         let until = Instant::now() + PATIENCE;
         while let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
@@ -98,15 +98,15 @@ impl Running {
 }
 
 /// A workspace with one app, whose target is a sandbox in its own process.
-struct House {
+pub(crate) struct House {
     _folder: TempDir,
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     sandbox: Running,
     base_url: String,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         done(folder.path(), &["init", "acme"]);
         let root = folder.path().join("acme");
@@ -129,7 +129,7 @@ impl House {
         Self { _folder: folder, root, sandbox, base_url }
     }
 
-    fn serve(&self) -> Running {
+    pub(crate) fn serve(&self) -> Running {
         let serve = Running::start(&self.root, &["serve"]);
         serve.line_with("serving");
         serve
@@ -158,7 +158,7 @@ impl House {
     }
 
     /// Asks again and again until `ready` says so.
-    fn wait_until(&self, words: &[&str], ready: impl Fn(&Json) -> bool) -> Json {
+    pub(crate) fn wait_until(&self, words: &[&str], ready: impl Fn(&Json) -> bool) -> Json {
         let until = Instant::now() + PATIENCE;
         loop {
             let answer = json(&self.root, words);

@@ -83,9 +83,9 @@ async fn keep_serving(door: &Door, company: &Company, stop: watch::Receiver<bool
     let socket = Socket::bind(&workspace.socket_path(None), socket_settings(workspace)).await?;
     let host = door.host().context("the walk holds the workspace")?;
     // Any free port: several demos may run.
-    let mut config = workspace.config.clone();
-    config.server = ServerConfig { listen: Some(([127, 0, 0, 1], 0).into()), origin: None };
-    let web = serve::listen(&config, host).await?;
+    let mut served = workspace.clone();
+    served.config.server = ServerConfig { listen: Some(([127, 0, 0, 1], 0).into()), ..ServerConfig::default() };
+    let web = serve::listen(&served, host).await?;
     if let Some((house, _)) = &web {
         let token = host.engine.bootstrap().await?;
         say(&format!(

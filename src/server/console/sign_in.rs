@@ -151,7 +151,7 @@ pub async fn submit(
     if !permit::is_from_here(&house, &headers) {
         return again("the form did not come from this server; try once more".to_owned(), StatusCode::FORBIDDEN);
     }
-    let who = [format!("name {}", typed.name.to_lowercase()), format!("address {}", from.ip())];
+    let who = [format!("name {}", typed.name.to_lowercase()), format!("address {}", house.address(&headers, from))];
     let now = house.now();
     if let Some(until) = house.lockout.locked(&who, now) {
         return again(format!("too many failures; try again after {until}"), StatusCode::TOO_MANY_REQUESTS);
@@ -187,7 +187,7 @@ pub async fn set_up(
     if first.password != first.again {
         return again("the two passwords differ", StatusCode::UNPROCESSABLE_ENTITY);
     }
-    let who = [format!("address {}", from.ip())];
+    let who = [format!("address {}", house.address(&headers, from))];
     let now = house.now();
     if let Some(until) = house.lockout.locked(&who, now) {
         return again(&format!("too many failures; try again after {until}"), StatusCode::TOO_MANY_REQUESTS);

@@ -2,5 +2,9 @@
 
 pub(crate) mod api;
 pub(crate) mod approvals;
+pub(crate) mod commands;
+pub(crate) mod live;
+pub(crate) mod remote;
 pub(crate) mod sign_in;
 pub(crate) mod site;
+pub(crate) mod tls;
