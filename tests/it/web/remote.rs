@@ -63,7 +63,7 @@ impl Elsewhere {
         command.args(["operators", "password"]);
         let set = self.typed(command, PASSWORD);
         assert_eq!(set.code, Some(0), "{set:#?}");
-        json(&self.house.root, &["operators", "list"])[0]["name"].as_str().unwrap().to_owned()
+        json(&self.house.root, &["operators", "list"])["operators"][0]["name"].as_str().unwrap().to_owned()
     }
 
     /// Signs in.
