@@ -91,11 +91,8 @@ impl Remote {
         }
         let body = serde_json::to_vec(&Ask { claimed: None, command }).context("could not encode the command")?;
         let request = self.post("commands").header("content-type", "application/json").body(body);
-        self.answered(
-            tokio::time::timeout(SILENCE_MAX, request.bearer_auth(self.token()?.expose()).send()).await?,
-            watcher,
-        )
-        .await
+        let response = self.sent(request.bearer_auth(self.token()?.expose())).await?;
+        self.answered(response, watcher).await
     }
 
     /// Sends files to be imported.
@@ -107,7 +104,9 @@ impl Remote {
         let (boundary, body) = form(&upload)?;
         let kind = format!("multipart/form-data; boundary={boundary}");
         let request = self.post("commands").header("content-type", kind).body(body);
-        self.answered(request.bearer_auth(token.expose()).send().await, watcher).await
+        // No end is set: large files over a slow line take as long as they take.
+        let response = self.reached(request.bearer_auth(token.expose()).send().await)?;
+        self.answered(response, watcher).await
     }
 
     /// A token for whoever has this password.
@@ -117,7 +116,7 @@ impl Remote {
     pub(crate) async fn sign_in(&self, typed: &SignIn) -> anyhow::Result<SignedIn> {
         let body = serde_json::to_vec(typed).context("could not encode the request")?;
         let request = self.post("sign-in").header("content-type", "application/json").body(body);
-        let mut response = self.reached(tokio::time::timeout(SILENCE_MAX, request.send()).await?)?;
+        let mut response = self.sent(request).await?;
         if !response.status().is_success() {
             return Err(self.problem(response).await);
         }
@@ -133,8 +132,7 @@ impl Remote {
     pub(crate) async fn revoke(&self, signed_in: &SignedIn, command: Command) -> anyhow::Result<()> {
         let body = serde_json::to_vec(&Ask { claimed: None, command }).context("could not encode the command")?;
         let request = self.post("commands").header("content-type", "application/json").body(body);
-        let sent = tokio::time::timeout(SILENCE_MAX, request.bearer_auth(signed_in.token.expose()).send()).await?;
-        let response = self.reached(sent)?;
+        let response = self.sent(request.bearer_auth(signed_in.token.expose())).await?;
         match response.status() {
             status if status.is_success() || status == reqwest::StatusCode::UNAUTHORIZED => Ok(()),
             _ => Err(self.problem(response).await),
@@ -164,12 +162,16 @@ impl Remote {
         Ok(Secret::new(signed.token.expose()))
     }
 
+    async fn sent(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let sent = tokio::time::timeout(SILENCE_MAX, request.send()).await;
+        self.reached(sent.with_context(|| format!("{} says nothing", self.origin))?)
+    }
+
     fn reached(&self, sent: reqwest::Result<Response>) -> anyhow::Result<Response> {
         sent.with_context(|| format!("could not reach {}", self.origin))
     }
 
-    async fn answered(&self, sent: reqwest::Result<Response>, watcher: &dyn Watcher) -> anyhow::Result<Answer> {
-        let mut response = self.reached(sent)?;
+    async fn answered(&self, mut response: Response, watcher: &dyn Watcher) -> anyhow::Result<Answer> {
         if !response.status().is_success() {
             return Err(self.problem(response).await);
         }

@@ -112,6 +112,24 @@ async fn open_streams_do_not_keep_the_server_from_stopping() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cycles_that_nobody_asked_for_are_heard_too() {
+    let site = Site::signed_in(Plan::default()).await;
+    let mut stream = Stream::open(site.request(reqwest::Method::GET, "/live")).await;
+    let serving = tokio::spawn(std::sync::Arc::clone(&site.house.engine).serve());
+    site.house.import(PERSON, true).await.unwrap();
+    let (_, step) = stream.named("progress").await;
+    assert_eq!((&step["app"], &step["step"]), (&"app".into(), &"planning app".into()), "{step}");
+    loop {
+        let (_, data) = stream.named("changed").await;
+        if data["events"][0]["status"] == "succeeded" {
+            break;
+        }
+    }
+    site.house.engine.stop();
+    serving.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_tell_queues_apps_and_requests_but_no_people() {
     let site = with_something_pending().await;
     let url = format!("{}/metrics", site.origin);
