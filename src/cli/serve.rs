@@ -42,9 +42,10 @@ impl Serve {
         let (host, socket) = hold(workspace).await?;
         settle_revision(&host, workspace, door.globals().operator.as_deref()).await?;
         tracing::info!(workspace = %workspace.root.display(), pid = std::process::id(), "serving");
+        // A mistake in it ends the start before anything runs.
+        let web = listen(workspace, &host).await?;
         let keeping = workspace.keeping();
         let keeper = tokio::spawn(Arc::clone(&host.engine).keep_history(keeping.clone()));
-        let web = listen(workspace, &host).await?;
         run(&host, socket, web, stop).await;
         // It ends by itself: the engine is stopping.
         drop(keeper.await);
