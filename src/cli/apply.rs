@@ -33,12 +33,12 @@ impl Apply {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         let workspace = door.workspace().await?;
         let bundle = door.bundle().await?;
-        let base = base(workspace);
+        let base = door.base(workspace)?;
         let answer = door.ask(Command::Apply { bundle, base, comment: self.comment, dry_run: self.dry_run }).await?;
         if let Answer::Applied(applied) = &answer
             && let (Some(revision), true) = (&applied.revision, applied.activated)
         {
-            remember_base(workspace, revision.number);
+            door.remember_base(workspace, revision.number);
         }
         door.print(&answer)
     }

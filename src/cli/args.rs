@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::{
     apply, approvals, apps, assign, demo, doctor, explain, export, history, import, imports, init, operators, pairs,
-    plan, reconcile, retry, revisions, rules, sandbox, serve, status, store, sync, tokens, users,
+    plan, reconcile, retry, revisions, rules, sandbox, serve, sign_in, status, store, sync, tokens, users,
 };
 
 /// Provisions accounts in apps over SCIM 2.0: plans, guards, asks, then pushes.
@@ -36,6 +36,12 @@ pub(crate) struct Globals {
     /// The workspace [default: the nearest folder with a usher.toml, from here upwards]
     #[arg(long, global = true, env = "USHER_WORKSPACE", value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) workspace: Option<PathBuf>,
+    /// Ask the server at this address (https://HOST) instead of a workspace here
+    #[arg(long, global = true, env = "USHER_SERVER", value_name = "URL", help_heading = "Everywhere")]
+    pub(crate) server: Option<String>,
+    /// A file with the token for --server [default: USHER_TOKEN, else what `usher sign-in` got]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Everywhere")]
+    pub(crate) token_file: Option<PathBuf>,
     /// Print the answer as JSON, for programs
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
@@ -48,6 +54,13 @@ pub(crate) struct Globals {
     /// Act as this operator: for the workspace's owner, recorded as claimed
     #[arg(long = "as", global = true, value_name = "NAME", help_heading = "Everywhere")]
     pub(crate) operator: Option<String>,
+}
+
+impl Globals {
+    /// The server to be asked; none if the workspace here is meant.
+    pub(crate) fn server(&self) -> Option<&str> {
+        self.server.as_deref().filter(|server| !server.is_empty())
+    }
 }
 
 /// How logs are written.
@@ -87,6 +100,8 @@ pub(crate) enum Sub {
     Rules(rules::Rules),
     Operators(operators::Operators),
     Tokens(tokens::Tokens),
+    SignIn(sign_in::SignIn),
+    SignOut(sign_in::SignOut),
     Sandbox(sandbox::Sandbox),
     Store(store::Store),
     Doctor(doctor::Doctor),

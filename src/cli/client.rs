@@ -31,7 +31,7 @@ pub(crate) async fn ask(stream: UnixStream, path: &Path, ask: &Ask, watcher: &dy
                 "the process that holds the workspace went away before it answered; `usher history` shows what was done"
             );
         }
-        let reply = serde_json::from_slice(&line)
+        let reply: Reply = serde_json::from_slice(&line)
             .context("the answer was not understood; is `usher` of the same version on both sides?")?;
         match reply {
             Reply::Progress(progress) => watcher.progress(progress),

@@ -31,6 +31,9 @@ pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
+        if door.remote()?.is_some() {
+            return far(door).await;
+        }
         let workspace = door.workspace().await?;
         let mut checks = vec![disk(workspace), clock(workspace), secrets(workspace)];
         let bundle = match workspace.load_bundle() {
@@ -50,6 +53,15 @@ impl Doctor {
         }
         door.print(&Answer::Doctor(checks))
     }
+}
+
+/// What a server says of itself. This machine's disk and clock are no concern of its; the draft is, if there is one here.
+async fn far(door: &Door) -> anyhow::Result<Exit> {
+    let workspace = match door.workspace_if_any().await {
+        Some(workspace) => Some(workspace.load_bundle()?),
+        None => None,
+    };
+    door.show(Command::Doctor { workspace }).await
 }
 
 fn check(subject: &str, level: CheckLevel, finding: String) -> Check {

@@ -2,23 +2,28 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use tokio::sync::OnceCell;
 
+use crate::cli::apply;
 use crate::cli::args::Globals;
 use crate::cli::client;
 use crate::cli::connect::environment;
 use crate::cli::exit::Exit;
 use crate::cli::host::{Host, HostError};
 use crate::cli::progress::Bars;
+use crate::cli::remote::{Remote, Upload};
+use crate::cli::servers::Servers;
 use crate::cli::show::{Style, answer};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{LockError, Workspace};
 use crate::connector::revision::Bundle;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
+use crate::id::RevisionNumber;
 use crate::server::socket::{self, Ask};
 use crate::text::json_printable;
 
@@ -32,19 +37,21 @@ pub(crate) struct Door {
     globals: Globals,
     workspace: OnceCell<Workspace>,
     host: OnceCell<Host>,
+    remote: OnceLock<Remote>,
 }
 
 impl Door {
     pub(crate) fn new(globals: Globals) -> Self {
-        Self { globals, workspace: OnceCell::new(), host: OnceCell::new() }
+        Self { globals, workspace: OnceCell::new(), host: OnceCell::new(), remote: OnceLock::new() }
     }
 
     /// A door to another workspace, for the person behind this process.
     pub(crate) fn at(&self, workspace: Workspace) -> Self {
         Self {
-            globals: Globals { operator: None, ..self.globals.clone() },
+            globals: Globals { operator: None, server: None, ..self.globals.clone() },
             workspace: OnceCell::new_with(Some(workspace)),
             host: OnceCell::new(),
+            remote: OnceLock::new(),
         }
     }
 
@@ -78,6 +85,69 @@ impl Door {
         Ok(self.workspace().await?.load_bundle()?)
     }
 
+    /// The server that is asked instead of a workspace here, if one is.
+    ///
+    /// # Errors
+    /// If its address can't be used.
+    pub(crate) fn remote(&self) -> anyhow::Result<Option<&Remote>> {
+        if let Some(remote) = self.remote.get() {
+            return Ok(Some(remote));
+        }
+        Ok(Remote::of(&self.globals)?.map(|remote| self.remote.get_or_init(|| remote)))
+    }
+
+    /// Refuses what works on the machine of the workspace alone, if a server is asked.
+    ///
+    /// # Errors
+    /// Says to run it there.
+    pub(crate) fn only_here(&self) -> anyhow::Result<()> {
+        match self.globals.server() {
+            None => Ok(()),
+            Some(_) => bail!(
+                "this works on the machine of the workspace; run it there, without --server and with USHER_SERVER unset"
+            ),
+        }
+    }
+
+    /// The workspace here, if there is one: a command that a server answers may do without.
+    pub(crate) async fn workspace_if_any(&self) -> Option<&Workspace> {
+        self.workspace().await.ok()
+    }
+
+    /// The revision that the workspace's files were last applied as or exported from: here, or at the server that is asked.
+    ///
+    /// # Errors
+    /// If what is remembered can't be read.
+    pub(crate) fn base(&self, workspace: &Workspace) -> anyhow::Result<Option<RevisionNumber>> {
+        match self.remote()? {
+            None => Ok(apply::base(workspace)),
+            Some(remote) => Ok(Servers::read()?.base(&remote.origin, &workspace.root)),
+        }
+    }
+
+    /// Remembers it. A failure costs a refusal at the next `apply`, never data.
+    pub(crate) fn remember_base(&self, workspace: &Workspace, number: RevisionNumber) {
+        let Ok(Some(remote)) = self.remote() else { return apply::remember_base(workspace, number) };
+        let remembered = Servers::read().and_then(|mut servers| {
+            servers.change(&remote.origin).bases.insert(workspace.root.clone(), number);
+            servers.write()
+        });
+        if let Err(error) = remembered {
+            tracing::warn!(%error, "could not remember the revision that the files come from");
+        }
+    }
+
+    /// Imports files over the network and prints the answer.
+    ///
+    /// # Errors
+    /// As any command.
+    pub(crate) async fn send(&self, remote: &Remote, upload: Upload<'_>) -> anyhow::Result<Exit> {
+        let bars = Bars::new();
+        let answered = remote.import(upload, &bars).await;
+        bars.clear();
+        self.print(&answered?)
+    }
+
     /// Carries a command out: over the socket if a process holds the workspace, else in this process.
     pub(crate) async fn ask(&self, command: Command) -> anyhow::Result<Answer> {
         let bars = Bars::new();
@@ -90,6 +160,9 @@ impl Door {
         let claimed = self.globals.operator.as_deref();
         if let Some(host) = self.host.get() {
             return host.answer(claimed, command, bars).await;
+        }
+        if let Some(remote) = self.remote()? {
+            return remote.ask(command, bars).await;
         }
         let workspace = self.workspace().await?;
         let path = workspace.socket_path(None);

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use anyhow::bail;
 use clap::Args;
 
-use crate::cli::apply::remember_base;
 use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
 use crate::config::Conflict;
@@ -25,7 +24,7 @@ impl Export {
         let Answer::Files { revision, bundle } = &answer else { bail!("unexpected answer to `export`: {answer:?}") };
         let workspace = door.workspace().await?;
         let written = workspace.write_bundle(bundle)?;
-        remember_base(workspace, revision.number);
+        door.remember_base(workspace, revision.number);
         if door.globals().json {
             return door.print(&answer);
         }

@@ -171,6 +171,7 @@ async fn head(door: &Door, out: Option<PathBuf>) -> anyhow::Result<Exit> {
 }
 
 async fn prune(door: &Door, dry_run: bool, keep: Option<Span>) -> anyhow::Result<Exit> {
+    door.only_here()?;
     let keeping = door.workspace().await?.keeping();
     let Some(keep) = keep.or(keeping.keep) else {
         anyhow::bail!("`history.keep` in usher.toml says that events are kept for ever; give a length with --keep");

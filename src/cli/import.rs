@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::door::{Door, absolute};
 use crate::cli::exit::Exit;
+use crate::cli::remote::Upload;
 use crate::engine::command::Command;
 
 /// Read users from CSV, JSON lines or LDIF files.
@@ -37,6 +38,11 @@ pub(crate) struct Import {
 
 impl Import {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
+        if let Some(remote) = door.remote()? {
+            let (source, files) = (self.source.as_deref(), self.files.as_slice());
+            let upload = Upload { source, full: self.full, accept_shrink: self.accept_shrink, files };
+            return door.send(remote, upload).await;
+        }
         let source = door.workspace().await?.source(self.source.as_deref())?.clone();
         let files = self.files.iter().map(|file| absolute(file)).collect::<Result<_, _>>()?;
         door.show(Command::Import {

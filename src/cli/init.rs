@@ -29,6 +29,7 @@ pub(crate) struct Init {
 
 impl Init {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
+        door.only_here()?;
         let dir = self.dir.or_else(|| door.globals().workspace.clone()).unwrap_or_else(|| PathBuf::from("."));
         let written = match config::init(&dir, &connector::builtin(), &rules::builtin()) {
             Ok(written) => written,

@@ -108,6 +108,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {
         Sub::Rules(command) => command.run(door).await,
         Sub::Operators(command) => command.run(door).await,
         Sub::Tokens(command) => command.run(door).await,
+        Sub::SignIn(command) => command.run(door).await,
+        Sub::SignOut(command) => command.run(door).await,
         Sub::Sandbox(command) => command.run(door).await,
         Sub::Store(command) => command.run(door).await,
         Sub::Doctor(command) => command.run(door).await,

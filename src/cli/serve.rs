@@ -13,12 +13,16 @@ use crate::cli::connect::environment;
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::cli::host::{Host, HostError, socket_settings};
-use crate::config::{LockError, Workspace};
+use crate::config::{LockError, TlsPaths, Workspace};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::Unwatched;
 use crate::server::socket::{self, Socket, SocketError};
-use crate::server::{House, Settings, SignInSettings, openid, web};
+use crate::server::tls::Tls;
+use crate::server::{House, Net, Settings, SignInSettings, TlsFiles, openid, web};
+
+/// How often it is looked whether the certificate was renewed.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Hold the workspace: run every app on its schedule, push at once what changes, answer the command line.
 ///
@@ -32,15 +36,17 @@ pub(crate) struct Serve {}
 
 impl Serve {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
+        door.only_here()?;
         let workspace = door.workspace().await?;
         // Before anything else: a signal during the start stops cleanly too.
         let stop = stop_on_signal()?;
         let (host, socket) = hold(workspace).await?;
         settle_revision(&host, workspace, door.globals().operator.as_deref()).await?;
         tracing::info!(workspace = %workspace.root.display(), pid = std::process::id(), "serving");
+        // A mistake in it ends the start before anything runs.
+        let web = listen(workspace, &host).await?;
         let keeping = workspace.keeping();
         let keeper = tokio::spawn(Arc::clone(&host.engine).keep_history(keeping.clone()));
-        let web = listen(workspace, &host).await?;
         run(&host, socket, web, stop).await;
         // It ends by itself: the engine is stopping.
         drop(keeper.await);
@@ -77,18 +83,27 @@ pub(crate) type Web = Option<(Arc<House>, TcpListener)>;
 /// Opens the web server's door, if the workspace wants one.
 ///
 /// # Errors
-/// If the address is taken.
+/// If the address is taken, or the certificate can't be used.
 pub(crate) async fn listen(workspace: &Workspace, host: &Host) -> anyhow::Result<Web> {
     let config = &workspace.config;
     let Some(wanted) = config.server.listen else { return Ok(None) };
+    let net = net(workspace);
+    if let Some(files) = &net.tls {
+        // Before the address is taken: a mistake is said at the start.
+        Tls::open(files.clone()).await?;
+    }
     let listener = TcpListener::bind(wanted).await.with_context(|| {
         format!("could not listen on {wanted}; set [server] listen in usher.toml (or USHER_LISTEN) to another address, or to \"\" for none")
     })?;
     let listen = listener.local_addr().context("the listener has no address")?;
-    let origin = config.server.origin.clone().unwrap_or_else(|| format!("http://{listen}"));
+    let origin = config
+        .server
+        .origin
+        .clone()
+        .unwrap_or_else(|| format!("{}://{listen}", if net.tls.is_some() { "https" } else { "http" }));
     tracing::info!(console = origin, "the console and the API answer");
     let sign_in = sign_in(workspace)?;
-    let settings = Settings { listen, origin, sources: config.sources.clone(), sign_in };
+    let settings = Settings { listen, origin, sources: config.sources.clone(), sign_in, net };
     Ok(Some((House::new(Arc::clone(&host.engine), settings), listener)))
 }
 
@@ -112,7 +127,23 @@ fn sign_in(workspace: &Workspace) -> anyhow::Result<SignInSettings> {
             })
         }
     };
-    Ok(SignInSettings { passwords: config.passwords, openid, behind_proxy: config.behind_proxy })
+    Ok(SignInSettings { passwords: config.passwords, openid })
+}
+
+/// What stands between the server and those who reach it.
+fn net(workspace: &Workspace) -> Net {
+    let server = &workspace.config.server;
+    let files = |tls: &TlsPaths| TlsFiles {
+        cert: workspace.root.join(&tls.cert),
+        key: workspace.root.join(&tls.key),
+        look_every: LOOK_EVERY,
+    };
+    Net {
+        behind_proxy: server.behind_proxy,
+        tls: server.tls.as_ref().map(files),
+        metrics: server.metrics,
+        store: Some(workspace.store_dir()),
+    }
 }
 
 /// Runs engine, socket and web server until `stop` says so; all end before this returns.

@@ -62,7 +62,10 @@ impl Store {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         match self.what {
             What::Verify { head } => verify(door, head).await,
-            What::Backup { file } => door.show(Command::StoreBackup { file: absolute(&file)? }).await,
+            What::Backup { file } => {
+                door.only_here()?;
+                door.show(Command::StoreBackup { file: absolute(&file)? }).await
+            }
             What::Restore { file } => restore(door, absolute(&file)?).await,
             What::Exercise { dir, acts } => exercise_disk(absolute(&dir)?, acts).await,
         }
@@ -83,6 +86,7 @@ async fn verify(door: &Door, file: Option<PathBuf>) -> anyhow::Result<Exit> {
 }
 
 async fn restore(door: &Door, file: PathBuf) -> anyhow::Result<Exit> {
+    door.only_here()?;
     let workspace = door.workspace().await?;
     let _lock = hold(workspace)?;
     let dir = data_dir(workspace);

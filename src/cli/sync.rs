@@ -32,10 +32,14 @@ pub(crate) struct Sync {
 impl Sync {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         let plan = self.plan.as_deref().map(read).transpose()?;
-        let workspace = Some(door.bundle().await?);
+        // A server has its revisions; what lies about here is not applied there by itself.
+        let is_far = door.remote()?.is_some();
+        let workspace = if is_far { None } else { Some(door.bundle().await?) };
         let answer = door.ask(Command::Sync { app: self.app, plan, workspace }).await?;
         let exit = door.print(&answer)?;
-        settle_base(door).await?;
+        if !is_far {
+            settle_base(door).await?;
+        }
         Ok(exit)
     }
 }

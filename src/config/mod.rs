@@ -21,5 +21,5 @@ pub use file::Config;
 pub use init::init;
 pub use lock::{Holder, Lock, LockError};
 pub use openid::OpenIdConfig;
-pub use server::ServerConfig;
+pub use server::{ServerConfig, TlsPaths};
 pub use workspace::{Workspace, WorkspaceError};

@@ -1,11 +1,13 @@
 //! `[server]` of `usher.toml`: where `usher serve` answers browsers and programs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::config::openid::{OpenIdConfig, RawOpenId};
+use crate::server::Metrics;
 
 /// Where it listens unless told otherwise: this machine alone.
 const LISTEN: &str = "127.0.0.1:8470";
@@ -20,17 +22,33 @@ pub(super) struct RawServer {
     behind_proxy: bool,
     passwords: Option<Spanned<bool>>,
     openid: Option<RawOpenId>,
+    tls_cert: Option<Spanned<PathBuf>>,
+    tls_key: Option<Spanned<PathBuf>>,
+    metrics: Option<Spanned<String>>,
+}
+
+/// PEM files, relative to the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsPaths {
+    /// The certificate, with those between it and the root.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
 }
 
 /// Where the web server answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerConfig {
     /// The address; `None` = no web server.
     pub listen: Option<SocketAddr>,
     /// What browsers see, if it is not the address itself: a proxy's public origin.
     pub origin: Option<String>,
-    /// A proxy stands in front: it says who asks.
+    /// A proxy stands in front: what it says of who asks counts.
     pub behind_proxy: bool,
+    /// TLS of our own.
+    pub tls: Option<TlsPaths>,
+    /// Who may read `/metrics`.
+    pub metrics: Metrics,
     /// Whether operators may sign in with passwords.
     pub passwords: bool,
     /// The provider that signs people in.
@@ -51,9 +69,8 @@ impl RawServer {
             let reason = "passwords = false needs [server.openid]: nobody could sign in";
             return Err((typed.span().start, reason.to_owned()));
         }
-        let behind_proxy = self.behind_proxy;
         if text.is_empty() {
-            return Ok(ServerConfig { listen: None, origin: None, behind_proxy, passwords, openid });
+            return Ok(ServerConfig { passwords, openid, ..ServerConfig::default() });
         }
         let listen: SocketAddr = text.parse().map_err(|_| {
             (
@@ -73,17 +90,46 @@ impl RawServer {
                 Some(origin)
             }
         };
+        let tls = match (self.tls_cert, self.tls_key) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => Some(TlsPaths { cert: cert.into_inner(), key: key.into_inner() }),
+            (Some(only), None) | (None, Some(only)) => {
+                return Err((only.span().start, "TLS needs both: `tls_cert` and `tls_key`".to_owned()));
+            }
+        };
+        let metrics = match self.metrics {
+            None => Metrics::default(),
+            Some(typed) => match typed.get_ref().as_str() {
+                "token" => Metrics::Token,
+                "open" => Metrics::Open,
+                "off" => Metrics::Off,
+                other => {
+                    let reason = format!("`{other}` says nothing; expected \"token\", \"open\" or \"off\"");
+                    return Err((typed.span().start, reason));
+                }
+            },
+        };
         if self.behind_proxy && origin.is_none() {
             return Err((at, "behind_proxy needs `origin`: the https address that browsers see".to_owned()));
         }
-        if !listen.ip().is_loopback() && !self.behind_proxy {
+        if tls.is_some() && origin.is_none() && listen.ip().is_unspecified() {
+            return Err((
+                at,
+                format!("`{text}` is no address that browsers see; say it with `origin`: \"https://HOST\""),
+            ));
+        }
+        if !listen.ip().is_loopback() && !self.behind_proxy && tls.is_none() {
             return Err((
                 at,
                 format!(
-                    "`{text}` is reached from elsewhere without TLS; listen on 127.0.0.1 with a proxy in front, and say behind_proxy = true with its https origin"
+                    "`{text}` is reached from elsewhere without TLS; give `tls_cert` and `tls_key`, or say behind_proxy = true with the https origin of a proxy in front"
                 ),
             ));
         }
-        Ok(ServerConfig { listen: Some(listen), origin, behind_proxy, passwords, openid })
+        if origin.is_some() && !self.behind_proxy && tls.is_none() {
+            return Err((at, "`origin` is https, but nothing here speaks TLS; say behind_proxy = true, or give `tls_cert` and `tls_key`".to_owned()));
+        }
+        let behind_proxy = self.behind_proxy;
+        Ok(ServerConfig { listen: Some(listen), origin, behind_proxy, tls, metrics, passwords, openid })
     }
 }

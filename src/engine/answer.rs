@@ -529,6 +529,9 @@ pub struct TokenAnswer {
 pub struct Progress {
     /// What is being done, for example `planning nulab`.
     pub step: String,
+    /// In which app, if in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppName>,
     /// How far.
     pub done: u64,
     /// Of how many; 0 = not known.

@@ -552,4 +552,9 @@ impl Command {
             _ => false,
         }
     }
+
+    /// Whether it reads or writes files of the machine that answers: not over the network.
+    pub fn is_for_the_machine(&self) -> bool {
+        matches!(self, Self::Import { .. } | Self::HistoryPrune { .. } | Self::StoreBackup { .. })
+    }
 }

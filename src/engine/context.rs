@@ -13,6 +13,7 @@ use crate::engine::active::Active;
 use crate::engine::answer::Progress;
 use crate::engine::epochs::Epochs;
 use crate::engine::lane::Lanes;
+use crate::engine::overheard::Hearers;
 use crate::entropy::Entropy;
 use crate::id::InstanceId;
 use crate::scim::target::Target;
@@ -100,6 +101,7 @@ pub struct Engine {
     pub(crate) epochs: Epochs,
     active: RwLock<Arc<Active>>,
     stopping: AtomicBool,
+    pub(crate) hearers: Hearers,
 }
 
 impl Engine {
@@ -127,6 +129,7 @@ impl Engine {
             epochs: Epochs::default(),
             active: RwLock::default(),
             stopping: AtomicBool::new(false),
+            hearers: Hearers::default(),
         });
         engine.open_secrets().await?;
         engine.resume_imports(&Unwatched).await?;

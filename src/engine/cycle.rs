@@ -249,7 +249,12 @@ impl<'a> Cycle<'a> {
                 pages.push(page);
             }
             let step = format!("planning {}", self.app.spec.name);
-            self.watcher.progress(Progress { step, done: fold.counts.pairs, total: 0 });
+            self.watcher.progress(Progress {
+                step,
+                app: Some(self.app.spec.name.clone()),
+                done: fold.counts.pairs,
+                total: 0,
+            });
         }
         self.contest(&mut fold, &mut pages, &mut shown);
         let (counts, digest) = fold.finish();

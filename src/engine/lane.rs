@@ -13,6 +13,7 @@ use crate::engine::active::ActiveApp;
 use crate::engine::breaker::Breaker;
 use crate::engine::context::Connect;
 use crate::engine::perform::Throttle;
+use crate::engine::traffic::{self, Traffic};
 use crate::id::AppName;
 use crate::scim::target::{Answer, Method, Request, Target, TransportError};
 
@@ -44,6 +45,8 @@ pub struct Lane {
     breaker: Mutex<Breaker>,
     /// Requests sent since the start.
     pub requests: Arc<Tally>,
+    /// The same, by what became of them; and attempts.
+    pub traffic: Arc<Traffic>,
     way: Mutex<Option<(Digest, Way)>>,
 }
 
@@ -86,6 +89,7 @@ impl Tally {
 struct Counted {
     inner: Arc<dyn Target>,
     tally: Arc<Tally>,
+    traffic: Arc<Traffic>,
 }
 
 #[async_trait]
@@ -95,7 +99,10 @@ impl Target for Counted {
         if request.method != Method::Get {
             self.tally.writes.fetch_add(1, Ordering::Relaxed);
         }
-        self.inner.send(request).await
+        let method = traffic::method(&request);
+        let answer = self.inner.send(request).await;
+        self.traffic.sent(method, &answer);
+        answer
     }
 }
 
@@ -115,7 +122,7 @@ impl Lane {
             return Ok(way.clone());
         }
         let inner = connect.connect(&app.spec)?;
-        let target = Arc::new(Counted { inner, tally: Arc::clone(&self.requests) });
+        let target = Arc::new(Counted { inner, tally: Arc::clone(&self.requests), traffic: Arc::clone(&self.traffic) });
         let way = Way { target, throttle: Arc::new(Throttle::new(&app.spec)), fresh_lessons: Arc::default() };
         *held = Some((basis, way.clone()));
         Ok(way)

@@ -23,6 +23,7 @@ pub mod leavers;
 pub mod members;
 pub mod observe;
 pub mod overview;
+pub mod overheard;
 pub mod pending;
 pub mod perform;
 pub mod plan;
@@ -39,6 +40,7 @@ pub mod round;
 pub mod sources;
 mod today;
 pub mod trial;
+pub mod traffic;
 
 pub use access_command::{AccessAnswer, AccessCommand};
 pub use answer::Answer;

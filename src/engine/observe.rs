@@ -195,7 +195,7 @@ impl<'a> Observer<'a> {
             return Ok(());
         }
         let step = format!("reading the list of {}", self.app.spec.name);
-        watcher.progress(Progress { step, done: 0, total: 0 });
+        watcher.progress(Progress { step, app: Some(self.app.spec.name.clone()), done: 0, total: 0 });
         self.listing = match perform::listing(self.context(&way)).await {
             Ok(listing) if listing.incomplete.is_none() => Listed::Complete(listing),
             Ok(_) | Err(_) => Listed::Impossible,

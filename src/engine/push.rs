@@ -14,6 +14,7 @@ use crate::engine::lane::{Lane, Way};
 use crate::engine::perform::{self, Lesson};
 use crate::engine::registrar::Registrar;
 use crate::engine::round::Round;
+use crate::engine::traffic::Traffic;
 use crate::id::EventId;
 use crate::provision::account::Account;
 use crate::provision::event::{Event, StatusKind};
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) state: AppState,
     pub(super) clock: Arc<dyn crate::clock::Clock>,
     pub(super) store: Arc<dyn Store>,
+    traffic: Arc<Traffic>,
     pub(super) instance: crate::id::InstanceId,
     /// Groups that accounts showed in this round, by the account's id.
     pub(super) groups_of: std::sync::Mutex<HashMap<String, Arc<BTreeSet<String>>>>,
@@ -116,6 +118,7 @@ impl Engine {
             state: if record.state.may_push() { record.state } else { AppState::Live },
             clock: Arc::clone(&self.parts.clock),
             store: Arc::clone(&self.parts.store),
+            traffic: Arc::clone(&self.lanes.of(&app.spec.name).traffic),
             instance: self.instance,
             groups_of: std::sync::Mutex::default(),
         })
@@ -272,5 +275,6 @@ pub(super) async fn attempt(shared: &Shared, ready: Ready) -> (Finish, Vec<Lesso
         Ready::LookUp(claimed) => perform::verify(cx, &claimed.event, &claimed.account).await,
         Ready::Send(cleared, account) => perform::perform(cx, cleared, account).await,
     };
+    shared.traffic.tried(ready.event().operation.kind, &performed.outcome);
     (Finish { event, outcome: performed.outcome, exchanges: performed.exchanges }, performed.lessons)
 }

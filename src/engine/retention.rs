@@ -88,7 +88,7 @@ impl Engine {
                     false => self.archive(page.items, before, archive, &mut done.files).await?,
                 };
                 done.entries += entries;
-                watcher.progress(Progress { step: "archiving".to_owned(), done: done.events, total: 0 });
+                watcher.progress(Progress { step: "archiving".to_owned(), app: None, done: done.events, total: 0 });
             }
             if after.is_none() {
                 break;

@@ -1,13 +1,20 @@
 //! What every handler has: the engine, who is signed in, and how the server is reached.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use tokio::sync::watch;
 
 use crate::clock::Timestamp;
 use crate::directory::source::Source;
 use crate::engine::Engine;
+use crate::server::errands::Errands;
 use crate::server::jobs::Jobs;
+use crate::server::live::Live;
 use crate::server::lockout::Lockout;
+use crate::server::meter::Meter;
 use crate::server::openid::{self, Flows, Provider};
 use crate::server::session::Sessions;
 
@@ -22,6 +29,8 @@ pub struct Settings {
     pub sources: Vec<Source>,
     /// How people sign in.
     pub sign_in: SignInSettings,
+    /// What stands between the server and those who reach it.
+    pub net: Net,
 }
 
 /// How people sign in.
@@ -31,14 +40,48 @@ pub struct SignInSettings {
     pub passwords: bool,
     /// At a provider.
     pub openid: Option<openid::Settings>,
-    /// A proxy stands in front: it says who asks.
-    pub behind_proxy: bool,
 }
 
 impl Default for SignInSettings {
     fn default() -> Self {
-        Self { passwords: true, openid: None, behind_proxy: false }
+        Self { passwords: true, openid: None }
     }
+}
+
+/// What stands between the server and those who reach it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Net {
+    /// A proxy says who asks (`X-Forwarded-For`); otherwise the header means nothing.
+    pub behind_proxy: bool,
+    /// Certificate and key of our own, if there is TLS at the listener.
+    pub tls: Option<TlsFiles>,
+    /// Who may read `/metrics`.
+    pub metrics: Metrics,
+    /// The store's folder, whose size `/metrics` tells.
+    pub store: Option<PathBuf>,
+}
+
+/// PEM files of the listener's TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, with those between it and the root.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// How often it is looked whether they were renewed.
+    pub look_every: std::time::Duration,
+}
+
+/// Who may read `/metrics`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Metrics {
+    /// Whoever has a token (any role).
+    #[default]
+    Token,
+    /// Whoever reaches the server.
+    Open,
+    /// Nobody.
+    Off,
 }
 
 impl Settings {
@@ -64,6 +107,13 @@ pub struct House {
     pub provider: Option<Provider>,
     /// Sign-ins that are under way there.
     pub flows: Flows,
+    /// Commands under way that came over the network.
+    pub errands: Errands,
+    /// What is told to those who keep a page open.
+    pub live: Live,
+    /// What is counted for `/metrics`.
+    pub meter: Meter,
+    closing: watch::Sender<bool>,
 }
 
 impl House {
@@ -84,7 +134,30 @@ impl House {
             jobs: Jobs::default(),
             provider,
             flows: Flows::default(),
+            errands: Errands::default(),
+            live: Live::default(),
+            meter: Meter::default(),
+            closing: watch::channel(false).0,
         })
+    }
+
+    /// Says that the server stops: streams that have no end of their own end now.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Waits until the server stops.
+    pub async fn closed(&self) {
+        let mut closing = self.closing.subscribe();
+        // An error would mean that the house is gone, and whoever waits is in it.
+        drop(closing.wait_for(|closing| *closing).await);
+    }
+
+    /// Where a request comes from. Behind a proxy it is what the proxy says, its last word: what stands before was said by the client.
+    pub fn address(&self, headers: &HeaderMap, peer: SocketAddr) -> IpAddr {
+        let said = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+        let last = said.and_then(|said| said.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
+        last.filter(|_| self.settings.net.behind_proxy).unwrap_or_else(|| peer.ip())
     }
 
     /// The time.

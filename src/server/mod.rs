@@ -3,16 +3,22 @@
 
 pub mod api;
 pub mod console;
+pub mod errands;
 pub mod house;
 pub mod jobs;
+pub mod live;
 pub mod lockout;
 pub mod openid;
+pub mod meter;
+pub mod metrics;
 pub mod permit;
 pub mod problem;
 pub mod session;
 pub mod shield;
 pub mod socket;
+pub mod stream;
+pub mod tls;
 pub mod upload;
 pub mod web;
 
-pub use house::{House, Settings, SignInSettings};
+pub use house::{House, Metrics, Net, Settings, SignInSettings, TlsFiles};

@@ -68,6 +68,8 @@ pub struct Visitor<L> {
     pub session: Session,
     /// The session's cookie.
     pub cookie: Secret,
+    /// Nobody clicked: the script renews parts of the page.
+    pub by_itself: bool,
     level: PhantomData<L>,
 }
 
@@ -99,16 +101,6 @@ pub fn is_from_here(house: &House, headers: &HeaderMap) -> bool {
         && origin.is_none_or(|origin| origin == house.settings.origin)
 }
 
-/// Where a request comes from: the proxy says it, if there is one, as the last it adds to what others may have made up.
-pub fn asker(house: &House, from: SocketAddr, headers: &HeaderMap) -> IpAddr {
-    let forwarded = || {
-        let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-        last.rsplit(',').next()?.trim().parse().ok()
-    };
-    let said = if house.settings.sign_in.behind_proxy { forwarded() } else { None };
-    said.unwrap_or_else(|| from.ip())
-}
-
 fn changes(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
@@ -131,13 +123,55 @@ async fn caller(parts: &Parts, house: &House) -> Result<Actor, Problem> {
     Ok(actor)
 }
 
+/// What the script says when it renews parts of a page.
+pub const LIVE_HEADER: &str = "x-usher-live";
+
+/// Whether nobody clicked: a page renews itself, or listens. That keeps no session awake.
+pub fn is_by_itself(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    headers.contains_key(LIVE_HEADER) || accept.is_some_and(|accept| accept.starts_with("text/event-stream"))
+}
+
+/// What a request proves its sender by.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    /// A session's cookie.
+    Cookie(Secret),
+    /// A token.
+    Token(Secret),
+}
+
+/// The proof in a request's headers.
+pub fn proof(house: &House, headers: &HeaderMap) -> Option<Proof> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = bearer.and_then(|bearer| bearer.split_once(' ')).map(|(_, token)| Secret::new(token.trim()));
+    token.map(Proof::Token).or_else(|| cookie(house, headers).map(Proof::Cookie))
+}
+
+/// Whether a proof still counts. What can't be found out counts as a no.
+pub async fn still_counts(house: &House, proof: &Proof) -> bool {
+    let actor = match proof {
+        Proof::Token(token) => house.engine.actor_of_token(token).await,
+        Proof::Cookie(cookie) => match house.sessions.peek(cookie, house.now()) {
+            Some(session) => house.engine.actor_of(session.operator, session.means()).await,
+            None => Ok(None),
+        },
+    };
+    matches!(actor, Ok(Some(_)))
+}
+
 /// Who is signed in by cookie.
 ///
 /// # Errors
 /// If the store fails.
 pub async fn signed_in(headers: &HeaderMap, house: &House) -> Result<Option<(Actor, Session, Secret)>, Problem> {
     let Some(cookie) = cookie(house, headers) else { return Ok(None) };
-    let Some(session) = house.sessions.find(&cookie, house.now()) else { return Ok(None) };
+    let found = if is_by_itself(headers) {
+        house.sessions.peek(&cookie, house.now())
+    } else {
+        house.sessions.find(&cookie, house.now())
+    };
+    let Some(session) = found else { return Ok(None) };
     if session.epoch != house.engine.epoch(session.operator) {
         house.sessions.close(&cookie);
         return Ok(None);
@@ -175,6 +209,7 @@ impl<L: Level> FromRequestParts<Arc<House>> for Visitor<L> {
         L::PERMISSION
             .check(&actor)
             .map_err(|denied| wrong(crate::engine::context::EngineError::from(denied).into()))?;
-        Ok(Self { actor, session, cookie, level: PhantomData })
+        let by_itself = is_by_itself(&parts.headers);
+        Ok(Self { actor, session, cookie, by_itself, level: PhantomData })
     }
 }

@@ -2,15 +2,16 @@
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::access::permission::Denied;
+use crate::clock::Timestamp;
 use crate::engine::context::EngineError;
 use crate::store::act::StoreError;
 
 /// A problem, as RFC 9457 describes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// What kind it is: `/problems/NAME`, stable for programs.
     #[serde(rename = "type")]
@@ -59,6 +60,35 @@ impl Problem {
     /// 404.
     pub fn not_found(what: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing", what)
+    }
+
+    /// 403: it reads or writes files of the server's machine.
+    pub fn only_there(what: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "only-on-the-machine", "not over the network", what)
+    }
+
+    /// 503: as many as may listen do.
+    pub fn too_many() -> Self {
+        let detail = "too many listen already; try again later";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too-many", "too many at once", detail)
+    }
+
+    /// 429: too many failures.
+    pub fn locked(until: Timestamp) -> Self {
+        let detail = format!("too many failures; try again after {until}");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "locked", "locked for a while", detail)
+    }
+
+    /// 401: the name or the password is wrong, and nobody says which.
+    pub fn wrong_password() -> Self {
+        let detail = "the name or the password is wrong";
+        Self::new(StatusCode::UNAUTHORIZED, "wrong-password", "nobody is signed in", detail)
+    }
+
+    /// 413: more than is read.
+    pub fn too_large(bytes_max: usize) -> Self {
+        let detail = format!("at most {} MiB are read", bytes_max >> 20);
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the request is too large", detail)
     }
 
     fn denied(denied: &Denied) -> Self {

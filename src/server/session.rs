@@ -98,6 +98,13 @@ impl Sessions {
         Some(session.clone())
     }
 
+    /// The session of a cookie, without keeping it awake: a page that renews itself is nobody at work.
+    pub fn peek(&self, token: &Secret, now: Timestamp) -> Option<Session> {
+        let sessions = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = sessions.get(&password::fingerprint(token))?;
+        (now <= session.seen.plus(IDLE_MAX) && now <= session.began.plus(LIFE_MAX)).then(|| session.clone())
+    }
+
     /// Leaves word for the next page.
     pub fn tell(&self, token: &Secret, lines: Vec<String>) {
         let mut sessions = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);

@@ -47,16 +47,16 @@ pub struct Ask {
     pub command: Command,
 }
 
-/// What the server sends, a line each; `answer` and `error` are the last.
+/// What the server sends, a line each; `answer` and `error` are the last. Over the network an error is a problem with a type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reply {
+pub enum Reply<E = String> {
     /// How far a long command is.
     Progress(Progress),
     /// The answer.
     Answer(Box<Answer>),
     /// Why there is none, with what to do.
-    Error(String),
+    Error(E),
 }
 
 /// Why the socket can't be used.
@@ -252,7 +252,7 @@ async fn converse(stream: UnixStream, engine: &Engine, settings: Settings) {
         write
     };
     let (result, mut write) = tokio::join!(work, tell);
-    let reply = match result {
+    let reply: Reply = match result {
         Ok(answer) => Reply::Answer(Box::new(answer)),
         Err(reason) => Reply::Error(reason),
     };

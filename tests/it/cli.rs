@@ -10,7 +10,16 @@ use tempfile::TempDir;
 pub(crate) fn usher(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
     command.current_dir(dir);
-    for name in ["USHER_WORKSPACE", "USHER_STORE", "USHER_LOG", "RUST_LOG", "NO_COLOR", "COLUMNS"] {
+    for name in [
+        "USHER_WORKSPACE",
+        "USHER_STORE",
+        "USHER_LOG",
+        "RUST_LOG",
+        "NO_COLOR",
+        "COLUMNS",
+        "USHER_SERVER",
+        "USHER_TOKEN",
+    ] {
         command.env_remove(name);
     }
     // Any free port: many workspaces are served side by side.

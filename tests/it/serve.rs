@@ -103,15 +103,15 @@ impl Running {
 }
 
 /// A workspace with one app, whose target is a sandbox in its own process.
-struct House {
+pub(crate) struct House {
     _folder: TempDir,
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     sandbox: Running,
     base_url: String,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         done(folder.path(), &["init", "acme"]);
         let root = folder.path().join("acme");
@@ -134,7 +134,7 @@ impl House {
         Self { _folder: folder, root, sandbox, base_url }
     }
 
-    fn serve(&self) -> Running {
+    pub(crate) fn serve(&self) -> Running {
         let serve = Running::start(&self.root, &["serve"]);
         serve.line_with("serving");
         serve
@@ -163,7 +163,7 @@ impl House {
     }
 
     /// Asks again and again until `ready` says so.
-    fn wait_until(&self, words: &[&str], ready: impl Fn(&Json) -> bool) -> Json {
+    pub(crate) fn wait_until(&self, words: &[&str], ready: impl Fn(&Json) -> bool) -> Json {
         let until = Instant::now() + PATIENCE;
         loop {
             let answer = json(&self.root, words);

@@ -4,24 +4,22 @@ use std::fmt::Write;
 
 use crate::access::credential::{TokenKind, Typed};
 use crate::cli::show::style::{Style, Tint};
-use crate::cli::show::table::{Grid, text};
+use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
 use crate::engine::answer::TokenAnswer;
 use crate::text::printable;
 
 /// All tokens.
 pub(crate) fn tokens(style: &Style, tokens: &[TokenAnswer]) -> String {
-    let mut grid = Grid::new(style, &["Token!", "For", "Operator", "Kind!", "Role!", "Since!", "Until!"]);
+    let mut grid = Grid::new(style, &["For, and its id~", "Operator~", "May!", "Since!", "Until!"]);
     for each in tokens {
         grid.row([
-            text(each.token.id.to_string()),
-            text(&each.token.name),
+            lines([each.token.name.clone(), each.token.id.to_string()]),
             text(&each.owner),
             text(match each.token.kind {
-                TokenKind::Personal => "personal",
-                TokenKind::Service => "service",
+                TokenKind::Personal => each.token.role.to_string(),
+                TokenKind::Service => format!("{} (program)", each.token.role),
             }),
-            text(each.token.role.to_string()),
             text(time::relative(style, each.token.issued_at)),
             text(each.token.expires_at.to_string()),
         ]);

@@ -12,6 +12,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`], with what to do.
     pub async fn answer(&self, actor: &Actor, command: Command, watcher: &dyn Watcher) -> Result<Answer, EngineError> {
+        let watcher = &self.aloud(watcher);
         command.permission().check(actor)?;
         if command.is_grave() {
             check_proof(actor, self.parts.clock.now())?;

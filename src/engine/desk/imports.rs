@@ -210,7 +210,7 @@ fn report(watcher: &dyn Watcher) -> impl Fn(intake::Progress) + Send + Sync {
             Step::Missing => "looking for the missing",
             Step::Apply => "applying the import",
         };
-        watcher.progress(Progress { step: step.to_owned(), done: progress.done, total: progress.total });
+        watcher.progress(Progress { step: step.to_owned(), app: None, done: progress.done, total: progress.total });
     }
 }
 

@@ -1,7 +1,9 @@
 //! Who somebody is who comes over the network: passwords, tokens, the one-time token of a new store.
 
 use crate::access::actor::Actor;
-use crate::access::credential::{Means, PasswordHash, SignIn, TOKEN_LIVES, Token, TokenKind, Typed, Way};
+use crate::access::credential::{
+    Means, PERSONAL_DECIDES, PasswordHash, SignIn, TOKEN_LIVES, Token, TokenKind, Typed, Way,
+};
 use crate::access::operator::{Operator, Role};
 use crate::clock::Span;
 use crate::engine::answer::{Answer, TokenAnswer};
@@ -113,6 +115,43 @@ impl Engine {
         Ok(actor.map(|actor| Actor { role: actor.role.min(token.role), ..actor }))
     }
 
+    /// A token of his own for somebody who proved himself just now: it lives as long as it may decide. His earlier ones that have
+    /// expired are forgotten.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub async fn token_at_sign_in(&self, operator: &Operator, name: String) -> Result<(Token, Secret), EngineError> {
+        let now = self.parts.clock.now();
+        let old = self.parts.store.tokens().await?;
+        for old in old.iter().filter(|old| old.operator == operator.id && old.expires_at <= now) {
+            self.parts.store.revoke_token(old.id, operator.id, now).await?;
+        }
+        let name = if name.trim().is_empty() { "command line".to_owned() } else { name };
+        self.issue(operator.id, (name, TokenKind::Personal, operator.role), PERSONAL_DECIDES).await
+    }
+
+    async fn issue(
+        &self,
+        operator: OperatorId,
+        (name, kind, role): (String, TokenKind, Role),
+        lives: Span,
+    ) -> Result<(Token, Secret), EngineError> {
+        let now = self.parts.clock.now();
+        let secret = password::token("ush", &*self.parts.entropy);
+        let token = Token {
+            id: TokenId::mint(now, &*self.parts.entropy),
+            operator,
+            name,
+            kind,
+            role,
+            digest: password::fingerprint(&secret),
+            issued_at: now,
+            expires_at: now.plus(lives),
+        };
+        self.parts.store.put_token(token.clone(), operator, now).await?;
+        Ok((token, secret))
+    }
+
     /// Commands about passwords and tokens.
     pub(super) async fn keys(&self, actor: &Actor, command: Command) -> Result<Answer, EngineError> {
         match command {
@@ -178,24 +217,14 @@ impl Engine {
                 return Err(EngineError::Invalid(format!("a token lives 1 to {TOKEN_DAYS_MAX} days, not {days}")));
             }
         };
-        let now = self.parts.clock.now();
-        // A token that came of a token decides no longer than that one: only a person who proves himself begins anew.
-        let issued_at = match (kind, actor.means) {
-            (TokenKind::Personal, Means::PersonalToken { issued_at }) => issued_at,
-            _ => now,
-        };
-        let secret = password::token("ush", &*self.parts.entropy);
-        let token = Token {
-            id: TokenId::mint(now, &*self.parts.entropy),
-            operator: actor.operator,
-            name,
-            kind,
-            role,
-            digest: password::fingerprint(&secret),
-            issued_at,
-            expires_at: now.plus(lives),
-        };
-        self.parts.store.put_token(token.clone(), actor.operator, now).await?;
+        if kind == TokenKind::Personal && matches!(actor.means, Means::PersonalToken { .. }) {
+            // It would decide for another 12 hours, and so on for ever.
+            return Err(EngineError::Invalid(
+                "a token does not issue personal ones: `usher sign-in` makes one, or the console; it may issue service tokens"
+                    .to_owned(),
+            ));
+        }
+        let (token, secret) = self.issue(actor.operator, (name, kind, role), lives).await?;
         let secret = Some(Typed::new(secret.expose()));
         Ok(Answer::Token(Box::new(TokenAnswer { owner: actor.name.clone(), token, secret })))
     }

@@ -302,12 +302,13 @@ impl Engine {
         lane.rests_until(self.parts.clock.now()).is_none()
     }
 
-    async fn report(&self, app: &ActiveApp, watcher: &dyn Watcher) -> Result<(), EngineError> {
+    pub(crate) async fn report(&self, app: &ActiveApp, watcher: &dyn Watcher) -> Result<(), EngineError> {
         let counts = self.parts.store.counts(&app.spec.name).await?;
         let of = |status| counts.events.get(&status).copied().unwrap_or(0);
         let open = of(StatusKind::Queued) + of(StatusKind::Running) + of(StatusKind::Verifying);
         let done = counts.events.iter().filter(|(status, _)| status.is_final()).map(|(_, number)| number).sum();
-        watcher.progress(Progress { step: format!("provisioning {}", app.spec.name), done, total: done + open });
+        let (step, name) = (format!("provisioning {}", app.spec.name), app.spec.name.clone());
+        watcher.progress(Progress { step, app: Some(name), done, total: done + open });
         Ok(())
     }
 

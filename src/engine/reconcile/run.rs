@@ -141,7 +141,7 @@ impl Run<'_> {
 
     pub(super) fn progress(&self, what: &str, done: u64) {
         let step = format!("reading {what} of {}", self.app.spec.name);
-        self.watcher.progress(Progress { step, done, total: 0 });
+        self.watcher.progress(Progress { step, app: Some(self.app.spec.name.clone()), done, total: 0 });
     }
 
     /// The list of accounts, page by page.

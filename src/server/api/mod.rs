@@ -2,8 +2,10 @@
 //! shapes the answer; what it says of itself becomes the OpenAPI description.
 
 pub mod apps;
+pub mod commands;
 pub mod describe;
 pub mod reply;
 pub mod routes;
+pub mod sign_in;
 
 pub use routes::{description, router};

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::server::api::apps;
 use crate::server::api::describe::{self, Security};
+use crate::server::api::{apps, commands, sign_in};
 use crate::server::house::House;
 use crate::server::problem::Problem;
+use crate::server::stream;
+use crate::server::upload::UPLOAD_BYTES_MAX;
 
 /// The head of the description.
 #[derive(OpenApi)]
@@ -29,7 +32,16 @@ use crate::server::problem::Problem;
 struct Head;
 
 fn described() -> OpenApiRouter<Arc<House>> {
-    OpenApiRouter::with_openapi(Head::openapi()).routes(routes!(apps::list)).routes(routes!(apps::show))
+    OpenApiRouter::with_openapi(Head::openapi()).routes(routes!(apps::list)).routes(routes!(apps::show)).merge(far())
+}
+
+/// What the command line on another machine uses.
+fn far() -> OpenApiRouter<Arc<House>> {
+    OpenApiRouter::new()
+        .routes(routes!(commands::carry_out))
+        .layer(DefaultBodyLimit::max(UPLOAD_BYTES_MAX))
+        .routes(routes!(sign_in::sign_in))
+        .routes(routes!(stream::listen))
 }
 
 /// The description of the API, as it comes out of the handlers.

@@ -119,3 +119,156 @@ document.addEventListener("keydown", (event) => {
 // Activity
 
 // Imports
+
+// Live: parts marked with `data-live` are renewed when something changed, unless somebody works in them. A part is left alone while it
+// holds the focus, an open <details>, a ticked box or typed text. Other scripts hear `usher:changed` and `usher:progress` on the document;
+// an element with `data-progress="APP"` shows how far that app's cycle is.
+(() => {
+    const parts = () => document.querySelectorAll("[data-live][id]");
+    const progress = (app) => document.querySelectorAll(`[data-progress="${CSS.escape(app)}"]`);
+    if (!window.EventSource || !document.querySelector("[data-live], [data-progress]")) {
+        return;
+    }
+    let source = null;
+    let over = false;
+    let renewing = false;
+    let again = false;
+    let soon = 0;
+
+    const mark = document.createElement("p");
+    mark.className = "live";
+    mark.setAttribute("role", "status");
+    document.body.append(mark);
+    const say = (state, text) => {
+        mark.dataset.state = state;
+        mark.textContent = text;
+    };
+
+    const isBusy = (part) => {
+        const active = document.activeElement;
+        const typed = (field) =>
+            field.type === "checkbox" || field.type === "radio"
+                ? field.checked !== field.defaultChecked || (field.checked && field.type === "checkbox")
+                : "defaultValue" in field && field.type !== "hidden" && field.value !== field.defaultValue;
+        return (active && active !== document.body && part.contains(active))
+            || part.matches("details[open]")
+            || part.querySelector("details[open]") !== null
+            || [...part.querySelectorAll("input, textarea")].some(typed);
+    };
+
+    const renew = async () => {
+        if (over || document.hidden || parts().length === 0) {
+            return;
+        }
+        if (renewing) {
+            again = true;
+            return;
+        }
+        renewing = true;
+        try {
+            const answer = await fetch(location.href, { headers: { "x-usher-live": "1" }, cache: "no-store" });
+            if (!answer.ok || answer.redirected) {
+                return;
+            }
+            const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+            for (const part of parts()) {
+                const newer = fresh.getElementById(part.id);
+                if (!newer || part.isEqualNode(newer)) {
+                    continue;
+                }
+                if (isBusy(part)) {
+                    part.dataset.stale = "";
+                    continue;
+                }
+                part.replaceWith(document.importNode(newer, true));
+            }
+        } catch {
+            // The stream says whether the server is there.
+        } finally {
+            renewing = false;
+            if (again) {
+                again = false;
+                later();
+            }
+        }
+    };
+
+    // Many changes within a moment are one.
+    const later = () => {
+        clearTimeout(soon);
+        soon = setTimeout(renew, 300);
+    };
+
+    const step = (told) => {
+        for (const element of progress(told.app || "")) {
+            element.textContent = told.total > 0 ? `${told.step}: ${told.done} of ${told.total}` : `${told.step}: ${told.done}`;
+            element.hidden = false;
+            clearTimeout(element.usherQuiet);
+            element.usherQuiet = setTimeout(() => {
+                element.hidden = true;
+            }, 5000);
+        }
+    };
+
+    const open = () => {
+        if (source || over) {
+            return;
+        }
+        source = new EventSource("/live");
+        source.onopen = () => say("on", "live");
+        source.onerror = () => {
+            // Closed for good: the server would not have us. Otherwise the browser tries again by itself.
+            const closed = source && source.readyState === EventSource.CLOSED;
+            say("off", closed ? "not live: reload the page, or sign in again" : "not live: trying again");
+        };
+        source.addEventListener("changed", (message) => {
+            document.dispatchEvent(new CustomEvent("usher:changed", { detail: JSON.parse(message.data) }));
+            later();
+        });
+        source.addEventListener("progress", (message) => {
+            const told = JSON.parse(message.data);
+            step(told);
+            document.dispatchEvent(new CustomEvent("usher:progress", { detail: told }));
+        });
+        source.addEventListener("ended", () => {
+            over = true;
+            close();
+            say("off", "not live: you are signed out");
+        });
+    };
+
+    const close = () => {
+        if (source) {
+            source.close();
+            source = null;
+        }
+    };
+
+    // A browser has few connections for a server: a page that nobody sees gives its own back, and catches up when it is seen again.
+    document.addEventListener("visibilitychange", () => {
+        if (document.hidden) {
+            close();
+        } else {
+            open();
+            later();
+        }
+    });
+    window.addEventListener("pagehide", close);
+    window.addEventListener("pageshow", (event) => {
+        if (event.persisted) {
+            open();
+            later();
+        }
+    });
+    // What was left alone is renewed once nobody works in it any more.
+    for (const name of ["focusout", "toggle", "change"]) {
+        document.addEventListener(name, () => {
+            if (document.querySelector("[data-stale]")) {
+                later();
+            }
+        }, true);
+    }
+    if (!document.hidden) {
+        open();
+    }
+})();

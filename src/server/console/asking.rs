@@ -112,7 +112,8 @@ pub fn go<L>(house: &House, visitor: &Visitor<L>, back: &str, lines: Vec<String>
 
 /// What was left to be said at this page.
 pub fn told<L>(house: &House, visitor: &Visitor<L>) -> Vec<String> {
-    house.sessions.take_told(&visitor.cookie)
+    // It is said once, to whoever looks.
+    if visitor.by_itself { Vec::new() } else { house.sessions.take_told(&visitor.cookie) }
 }
 
 /// A part of a path, from text that people sent.

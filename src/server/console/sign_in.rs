@@ -217,7 +217,7 @@ pub async fn submit(
     if !house.settings.sign_in.passwords {
         return context.refused("passwords are turned off here", StatusCode::FORBIDDEN);
     }
-    let asker = permit::asker(&house, from, &headers);
+    let asker = house.address(&headers, from);
     let attempt = match house.lockout.attempt(Some(&typed.name), asker, house.now()) {
         Ok(attempt) => attempt,
         Err(until) => return context.refused(too_many(until), StatusCode::TOO_MANY_REQUESTS),
@@ -256,7 +256,7 @@ pub async fn set_up(
     if first.password != first.again {
         return again("the two passwords differ", StatusCode::UNPROCESSABLE_ENTITY);
     }
-    let attempt = match house.lockout.attempt(None, permit::asker(&house, from, &headers), house.now()) {
+    let attempt = match house.lockout.attempt(None, house.address(&headers, from), house.now()) {
         Ok(attempt) => attempt,
         Err(until) => return again(&too_many(until), StatusCode::TOO_MANY_REQUESTS),
     };

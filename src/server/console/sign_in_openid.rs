@@ -113,7 +113,7 @@ pub async fn back(
     let Some(provider) = &house.provider else {
         return (jar, Redirect::to("/sign-in")).into_response();
     };
-    let attempt = match house.lockout.attempt(None, permit::asker(&house, from, &headers), house.now()) {
+    let attempt = match house.lockout.attempt(None, house.address(&headers, from), house.now()) {
         Ok(attempt) => attempt,
         Err(until) => return context.refused(sign_in::too_many(until), StatusCode::TOO_MANY_REQUESTS),
     };

@@ -252,4 +252,25 @@ fn the_key_of_sealed_secrets_is_made_once_and_refused_if_others_may_read_it() {
     assert_eq!(elsewhere.seal_key(&env, true).unwrap(), key);
     let error = elsewhere.seal_key(&|_| Some("not-a-key".into()), true).unwrap_err().to_string();
     assert!(error.contains("env:SEAL") && !error.contains("not-a-key"), "{error}");
+#[test]
+fn another_address_than_this_machine_needs_tls_or_a_proxy() {
+    let server = |lines: &str| parse(&format!("[server]\n{lines}\n")).map(|config| config.server);
+    let open = "listen = \"192.0.2.1:8470\"\n";
+    assert!(server(open).unwrap_err().contains("tls_cert"));
+    let tls = "tls_cert = \"tls/cert.pem\"\ntls_key = \"tls/key.pem\"\n";
+    let served = server(&format!("{open}{tls}")).unwrap();
+    assert_eq!(served.tls.unwrap().key, Path::new("tls/key.pem"));
+    let proxied = server(&format!("{open}behind_proxy = true\norigin = \"https://usher.example.com/\"")).unwrap();
+    assert!(proxied.behind_proxy && proxied.origin.as_deref() == Some("https://usher.example.com"));
+    for (lines, said) in [
+        (format!("{open}tls_cert = \"cert.pem\""), "needs both"),
+        (format!("listen = \"0.0.0.0:8470\"\n{tls}"), "say it with `origin`"),
+        (format!("{open}behind_proxy = true"), "needs `origin`"),
+        ("origin = \"https://usher.example.com\"".to_owned(), "nothing here speaks TLS"),
+        ("metrics = \"loud\"".to_owned(), "expected \"token\""),
+    ] {
+        let error = server(&lines).unwrap_err();
+        assert!(error.contains(said) && error.contains("usher.toml"), "{lines}: {error}");
+    }
+    assert_eq!(server("metrics = \"off\"").unwrap().metrics, usher::server::Metrics::Off);
 }

@@ -99,6 +99,7 @@ pub(crate) const FENCES: &[(&str, &[&str])] = &[
     // Tests only.
     ("proptest", &["(tests)"]),
     ("fantoccini", &["(tests)"]),
+    ("rcgen", &["(tests)"]),
     ("hyper_util", &["(tests)"]),
     ("url", &["(tests)"]),
     // Of the standard library: what the domain must not do.

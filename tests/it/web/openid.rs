@@ -83,7 +83,7 @@ impl Provider {
             roles,
             name_claim: "preferred_username".into(),
         };
-        SignInSettings { passwords, openid: Some(openid), behind_proxy: false }
+        SignInSettings { passwords, openid: Some(openid) }
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use reqwest::{Method, Response, StatusCode};
-use usher::server::{House as Web, Settings, SignInSettings, web};
+use usher::server::{House as Web, Net, Settings, SignInSettings, web};
 
 use crate::engine::house::{House, Plan, source};
 
@@ -38,25 +38,42 @@ pub(crate) struct Site {
     pub(crate) origin: String,
     pub(crate) client: reqwest::Client,
     pub(crate) cookie: Option<String>,
-    _stop: tokio::sync::watch::Sender<bool>,
+    stop: tokio::sync::watch::Sender<bool>,
+    serving: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
 }
 
 impl Site {
     pub(crate) async fn open(plan: Plan<'_>) -> Self {
-        Self::open_with(plan, SignInSettings::default()).await
+        Self::open_at(plan, SignInSettings::default(), Net::default()).await
     }
 
     /// With another way to sign in.
     pub(crate) async fn open_with(plan: Plan<'_>, sign_in: SignInSettings) -> Self {
+        Self::open_at(plan, sign_in, Net::default()).await
+    }
+
+    /// With something else between the server and those who reach it.
+    pub(crate) async fn open_over(plan: Plan<'_>, net: Net) -> Self {
+        Self::open_at(plan, SignInSettings::default(), net).await
+    }
+
+    async fn open_at(plan: Plan<'_>, sign_in: SignInSettings, net: Net) -> Self {
         let house = House::build(plan).await;
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen: SocketAddr = listener.local_addr().unwrap();
-        let origin = format!("http://{listen}");
-        let settings = Settings { listen, origin: origin.clone(), sources: vec![source(COLUMNS)], sign_in };
+        let origin = format!("{}://{listen}", if net.tls.is_some() { "https" } else { "http" });
+        let sources = vec![source(COLUMNS)];
+        let settings = Settings { listen, origin: origin.clone(), sources, sign_in, net };
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        tokio::spawn(web::serve(Web::new(Arc::clone(&house.engine), settings), listener, stopped));
+        let serving = tokio::spawn(web::serve(Web::new(Arc::clone(&house.engine), settings), listener, stopped));
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { house, origin, client, cookie: None, _stop: stop }
+        Self { house, origin, client, cookie: None, stop, serving: Some(serving) }
+    }
+
+    /// Stops the server and waits until it has.
+    pub(crate) async fn stop(&mut self) {
+        self.stop.send(true).unwrap();
+        self.serving.take().unwrap().await.unwrap().unwrap();
     }
 
     /// With the first password set and somebody signed in.
