@@ -4,7 +4,6 @@
 //! what changes something only together with the session's form token and an origin of our own.
 
 use std::marker::PhantomData;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;

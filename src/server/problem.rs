@@ -85,6 +85,12 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "wrong-password", "nobody is signed in", detail)
     }
 
+    /// 403: people sign in at a provider, in the console.
+    pub fn no_passwords() -> Self {
+        let detail = "passwords are turned off here; sign in to the console and issue a personal token there";
+        Self::new(StatusCode::FORBIDDEN, "no-passwords", "passwords are turned off", detail)
+    }
+
     /// 413: more than is read.
     pub fn too_large(bytes_max: usize) -> Self {
         let detail = format!("at most {} MiB are read", bytes_max >> 20);

@@ -168,8 +168,16 @@ async fn read_upload(house: &House, request: Request) -> Result<(Command, Upload
             .cloned()
             .ok_or_else(|| invalid(format!("there is no source `{name}` on the server; it has {}", known())))?,
     };
-    let (files, full, accept_shrink) = (upload.files(), ask.full, ask.accept_shrink);
-    Ok((Command::Import { source, files, full, accept_shrink }, upload))
+    let (files, within) = (upload.files(), Some(upload.folder()));
+    let command = Command::Import {
+        source,
+        files,
+        full: ask.full,
+        accept_shrink: ask.accept_shrink,
+        park: ask.park,
+        within,
+    };
+    Ok((command, upload))
 }
 
 fn invalid(text: String) -> Problem {

@@ -24,7 +24,7 @@ use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::Viewer;
 use crate::server::console::{sign_in, words};
 use crate::server::house::House;
-use crate::server::permit::{self, Read, Visitor};
+use crate::server::permit::{Read, Visitor};
 use crate::server::problem::Problem;
 
 /// What the page shows.
