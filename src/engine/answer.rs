@@ -12,8 +12,10 @@ use crate::connector::capability::AppState;
 use crate::connector::revision::{Bundle, Revision};
 use crate::digest::Digest;
 use crate::directory::user::User;
+use crate::engine::drafted::Checked;
 use crate::engine::explained::Explained;
 use crate::engine::heads::ChainHead;
+use crate::engine::paged::{PageAnswer, RolesAnswer};
 use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
 use crate::engine::perform::SourceRead;
 use crate::engine::retention::Pruned;
@@ -39,6 +41,12 @@ pub enum Answer {
     Done(String),
     /// An import, with the rows that could not be read.
     Imported(ImportAnswer),
+    /// One page.
+    Page(PageAnswer),
+    /// Roles.
+    Roles(Box<RolesAnswer>),
+    /// What a check of a draft found.
+    Checked(Box<Checked>),
     /// Generations.
     Imports(Vec<Import>),
     /// Users, with the number that did not fit.

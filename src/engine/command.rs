@@ -16,6 +16,7 @@ use crate::directory::value::Value;
 use crate::engine::answer::PlanFile;
 use crate::engine::desk::status::HistoryFilter;
 use crate::engine::heads::ChainHead;
+use crate::engine::paged::Paged;
 use crate::engine::pending::{Choice, Shown};
 use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber, TokenId};
 
@@ -55,6 +56,24 @@ pub enum Command {
     ImportDrop {
         /// Which.
         id: ImportId,
+    },
+    /// One page of what there is much of.
+    Page(Paged),
+    /// The roles that users have, and what they give.
+    Roles,
+    /// Check a draft's files and run their examples. Sends nothing.
+    DraftCheck {
+        /// The files.
+        draft: Bundle,
+    },
+    /// What an account would be with a draft's files. Sends nothing.
+    DraftTry {
+        /// Who.
+        user: UserRef,
+        /// Where.
+        app: AppName,
+        /// The files.
+        draft: Bundle,
     },
     /// Users by id.
     Users {
@@ -371,13 +390,24 @@ pub enum Edit {
         /// The app.
         app: AppName,
     },
+    /// Several at once: all of them, or none.
+    Several {
+        /// In order.
+        edits: Vec<Edit>,
+        /// The user's revision that they were made from; `None` = whatever it is.
+        from: Option<u64>,
+    },
 }
 
 impl Command {
     /// What the operator needs.
     pub fn permission(&self) -> Permission {
         match self {
-            Self::Imports { .. }
+            Self::Page(_)
+            | Self::Roles
+            | Self::DraftCheck { .. }
+            | Self::DraftTry { .. }
+            | Self::Imports { .. }
             | Self::ImportShow { .. }
             | Self::Users { .. }
             | Self::UserShow { .. }
@@ -436,9 +466,8 @@ impl Command {
     /// Whether it is grave enough to ask for a person who proved himself lately: decisions, activations, operators, secrets.
     pub fn is_grave(&self) -> bool {
         match self {
-            Self::Apply { dry_run, .. } => !dry_run,
-            Self::Decide { .. }
-            | Self::Rematch { .. }
+            Self::Apply { dry_run, .. } | Self::Decide { dry_run, .. } => !dry_run,
+            Self::Rematch { .. }
             | Self::Rollback { .. }
             | Self::OperatorAdd { .. }
             | Self::OperatorDisable { .. }

@@ -83,6 +83,8 @@ pub struct Engine {
     pub(crate) intake: tokio::sync::Mutex<()>,
     /// Plans are admitted one after the other: the blast radius over all apps is judged by what others have reserved.
     pub(crate) admission: tokio::sync::Mutex<()>,
+    /// Roles as they were last counted, with the revision that they were counted for.
+    pub(crate) counted_roles: tokio::sync::Mutex<Option<(Digest, crate::engine::paged::RolesAnswer)>>,
     active: RwLock<Arc<Active>>,
     stopping: AtomicBool,
 }
@@ -109,6 +111,7 @@ impl Engine {
             lanes: Lanes::default(),
             intake: tokio::sync::Mutex::new(()),
             admission: tokio::sync::Mutex::new(()),
+            counted_roles: tokio::sync::Mutex::default(),
             active: RwLock::default(),
             stopping: AtomicBool::new(false),
         });

@@ -22,6 +22,10 @@ impl Engine {
             | Command::ImportShow { .. }
             | Command::ImportApply { .. }
             | Command::ImportDrop { .. } => self.imports(actor, command, watcher).await,
+            Command::Page(paged) => self.paged(paged).await,
+            Command::Roles => self.roles().await,
+            Command::DraftCheck { draft } => self.draft_check(draft).await,
+            Command::DraftTry { user, app, draft } => self.draft_try(&user, &app, &draft).await,
             Command::Users { search, limit } => self.users(search.as_deref(), limit).await,
             Command::UserShow { user } => self.user_show(&user).await,
             Command::UserEdit { user, edit } => self.user_edit(actor, &user, edit).await,

@@ -1,6 +1,7 @@
 //! `usher explain`: what an account should be and why, what was pushed and by which event, what stands in the way, and what differs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::clock::Timestamp;
 use crate::connector::app::{AdoptMode, AppSpec};
@@ -9,7 +10,7 @@ use crate::directory::assignment::{Assignment, Grant};
 use crate::directory::change::Cause;
 use crate::directory::user::User;
 use crate::directory::value::Value;
-use crate::engine::active::ActiveApp;
+use crate::engine::active::{Active, ActiveApp};
 use crate::engine::answer::Answer;
 use crate::engine::command::UserRef;
 use crate::engine::context::{Engine, EngineError};
@@ -50,14 +51,20 @@ impl Engine {
         let events = self.parts.store.events(query).await?.items;
         let explained = match at {
             Some(at) => self.explain_then(user, app, at, events).await?,
-            None => self.explain_now(user, app, &events).await?,
+            None => self.explain_now(self.active_or_none_yet().await?, user, app, &events).await?,
         };
         Ok(Answer::Explained(Box::new(explained)))
     }
 
-    async fn explain_now(&self, user: User, app: &AppName, events: &[Event]) -> Result<Explained, EngineError> {
+    /// As things stand, with the rules of `active`.
+    pub(super) async fn explain_now(
+        &self,
+        active: Arc<Active>,
+        user: User,
+        app: &AppName,
+        events: &[Event],
+    ) -> Result<Explained, EngineError> {
         let store = &self.parts.store;
-        let active = self.active_or_none_yet().await?;
         let running = active.app(app)?;
         let catalogue = store.catalogue(app).await?.digest();
         let none = || EngineError::Invalid(format!("there is no user {}", user.id));
