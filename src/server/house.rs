@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::directory::source::Source;
 use crate::engine::Engine;
+use crate::server::api::once::Answers;
 use crate::server::lockout::Lockout;
 use crate::server::session::Sessions;
 
@@ -37,12 +38,20 @@ pub struct House {
     pub sessions: Sessions,
     /// Who tried too often.
     pub lockout: Lockout,
+    /// Answers to writes that were named, to be given again.
+    pub answers: Answers,
 }
 
 impl House {
     /// A house around an engine.
     pub fn new(engine: Arc<Engine>, settings: Settings) -> Arc<Self> {
-        Arc::new(Self { engine, settings, sessions: Sessions::default(), lockout: Lockout::default() })
+        Arc::new(Self {
+            engine,
+            settings,
+            sessions: Sessions::default(),
+            lockout: Lockout::default(),
+            answers: Answers::default(),
+        })
     }
 
     /// The time.

@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod console;
+pub mod export;
 pub mod house;
 pub mod lockout;
 pub mod permit;

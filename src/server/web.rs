@@ -21,7 +21,7 @@ pub fn router(house: &Arc<House>) -> Router {
     Router::new()
         .route("/healthz", get(health))
         .route("/readyz", get(ready))
-        .nest("/api/v1", api::router())
+        .nest("/api/v1", api::router(house))
         .merge(console::router())
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(shield::headers))
