@@ -57,17 +57,17 @@ fn unique() -> String {
     format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::SeqCst))
 }
 
-fn repository() -> &'static Path {
+pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Where `.ci/run` installs the servers.
-fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     repository().join("target/peers")
 }
 
 #[track_caller]
-fn demand(path: &Path, what: &str, how: &str) {
+pub(crate) fn demand(path: &Path, what: &str, how: &str) {
     assert!(path.exists(), "{what} is not installed: {} is missing.\nRun `.ci/run peers`, or:\n{how}", path.display());
 }
 
