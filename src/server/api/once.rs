@@ -194,10 +194,10 @@ fn replayed(kept: Kept) -> Response {
 /// The key, if there is one.
 fn named(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(KEY) else { return Ok(None) };
-    match value.to_str().map(str::trim) {
-        Ok(text) if (1..=KEY_BYTES_MAX).contains(&text.len()) => Ok(Some(text.to_owned())),
-        _ => Err(Problem::bad_request(format!("Idempotency-Key: send 1 to {KEY_BYTES_MAX} printable characters"))),
-    }
+    let is_key =
+        |text: &&str| (1..=KEY_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let wrong = || Problem::bad_request(format!("Idempotency-Key: send 1 to {KEY_BYTES_MAX} characters, `!` to `~`"));
+    value.to_str().ok().filter(is_key).map(|text| Some(text.to_owned())).ok_or_else(wrong)
 }
 
 fn credential(headers: &HeaderMap) -> String {

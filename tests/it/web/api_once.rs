@@ -65,7 +65,7 @@ async fn a_refusal_for_want_of_a_right_is_not_kept_and_a_key_must_be_one() {
     let site = with_one().await;
     let program = Caller::program(&site).await;
     let long = "x".repeat(201);
-    for key in ["", long.as_str()] {
+    for key in ["", "two words", long.as_str()] {
         let reply = keyed(&program, key, "/users/k0", &json!({"set": {"title": "Lead"}})).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{key}");
     }
@@ -81,7 +81,7 @@ async fn of_the_same_write_at_the_same_time_one_is_done() {
     let program = Caller::program(&site).await;
     let lead = json!({"set": {"title": "Lead"}});
     let before = program.found("/users/k0").await["user"]["revision"].as_u64().unwrap();
-    let all: Vec<_> = (0..8).map(|_| keyed(&program, "at once", "/users/k0", &lead)).collect();
+    let all: Vec<_> = (0..8).map(|_| keyed(&program, "at-once", "/users/k0", &lead)).collect();
     let replies = futures_util::future::join_all(all).await;
     let fresh = |reply: &&Reply| reply.status == StatusCode::OK && reply.header("idempotent-replayed").is_empty();
     assert_eq!(replies.iter().filter(fresh).count(), 1);
