@@ -19,7 +19,7 @@ const ROLE_SECONDS: &str = "50";
 const SEED: &str = "20260301";
 /// What is held against every answer.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
-                      response_headers_conformance,unsupported_method,allow_header_conformance";
+                      response_headers_conformance,unsupported_method,allow_header_conformance,negative_data_rejection";
 
 /// A demo that serves; ended when dropped.
 struct Demo {
@@ -107,7 +107,7 @@ impl Demo {
             "--max-examples",
             "20",
             "--workers",
-            "2",
+            "1",
             "--request-timeout",
             "30",
             "--no-color",

@@ -20,26 +20,22 @@ use crate::server::house::House;
 use crate::server::permit::{Permit, Read, Retry};
 use crate::server::problem::Problem;
 
-/// Which events.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+/// Which events, as queries say it.
+#[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Of this user: an id, `source:key`, a key, an e-mail address or a user name.
+    /// Of this user.
     pub user: Option<String>,
     /// Of this app.
     pub app: Option<String>,
     /// In one of these statuses, separated by commas.
-    #[param(value_type = Option<Vec<words::Status>>, style = Form, explode = false)]
     pub status: Option<String>,
     /// Of this kind.
     pub kind: Option<Kind>,
-    /// Caused or decided by the operator of this name.
+    /// Caused or decided by this operator.
     pub operator: Option<String>,
-    /// Filed at or after this time (RFC 3339).
-    #[param(example = "2026-03-01T00:00:00Z")]
+    /// Filed at or after this time.
     pub since: Option<String>,
-    /// Filed before this time (RFC 3339).
-    #[param(example = "2026-04-01T00:00:00Z")]
+    /// Filed before this time.
     pub until: Option<String>,
 }
 

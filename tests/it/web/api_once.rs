@@ -1,5 +1,7 @@
 //! A write that is sent twice is done once.
 
+use std::sync::Arc;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use usher::access::Role;
@@ -8,6 +10,7 @@ use usher::clock::Span;
 
 use super::caller::{Caller, Reply};
 use super::site::Site;
+use crate::engine::gate::Gate;
 use crate::engine::house::{Plan, people};
 
 async fn keyed(caller: &Caller<'_>, key: &str, path: &str, body: &Value) -> Reply {
@@ -90,4 +93,33 @@ async fn of_the_same_write_at_the_same_time_one_is_done() {
         assert!(reply.status == StatusCode::OK || under_way, "{}", reply.text);
     }
     assert_eq!(program.found("/users/k0").await["user"]["revision"].as_u64().unwrap(), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_goes_on_when_the_caller_hangs_up_and_its_answer_waits_for_him() {
+    let gate = Gate::open();
+    let site = Site::signed_in(Plan { gate: Some(Arc::clone(&gate)), ..Plan::default() }).await;
+    site.house.import(&people(1), true).await.unwrap();
+    let program = Caller::program(&site).await;
+    let sync =
+        || program.request(Method::POST, "/sync").header("idempotency-key", "sync-1").json(&json!({"app": "app"}));
+    gate.close();
+    let call = tokio::spawn(sync().send());
+    while gate.waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled(), "he hung up while it was sent");
+    let meanwhile = program.send(sync()).await;
+    assert_eq!((meanwhile.status.as_u16(), &meanwhile.json()["type"]), (409, &json!("/problems/request-under-way")));
+    gate.open_for_good();
+    let done = loop {
+        let reply = program.send(sync()).await;
+        if reply.status != StatusCode::CONFLICT {
+            break reply;
+        }
+    };
+    assert_eq!((done.status, done.header("idempotent-replayed")), (StatusCode::OK, "true"), "{}", done.text);
+    assert_eq!(done.json()["items"][0]["ended"], json!({"succeeded": 1}));
+    assert_eq!(site.house.accounts().len(), 1);
 }
