@@ -16,6 +16,12 @@ impl Engine {
         if command.is_grave() {
             check_proof(actor, self.parts.clock.now())?;
         }
+        match &command {
+            Command::Plan { draft: Some(draft), .. } | Command::Apply { bundle: draft, dry_run: true, .. } => {
+                self.check_reach(actor, draft).await?;
+            }
+            _ => {}
+        }
         match command {
             Command::Import { .. }
             | Command::Imports { .. }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::access::Actor;
+use crate::access::permission::{Permission, check_proof};
+use crate::connector::app::AppSpec;
 use crate::connector::revision::Bundle;
 use crate::engine::active::Active;
 use crate::engine::answer::Answer;
@@ -17,6 +20,23 @@ use crate::store::query::EventQuery;
 use crate::text::FileError;
 
 impl Engine {
+    /// Planning with a draft reads its targets, with their credentials. Where it would send a credential to, or read a credential for,
+    /// another origin than the active revision does, it asks for whoever may activate it.
+    pub(super) async fn check_reach(&self, actor: &Actor, draft: &Bundle) -> Result<(), EngineError> {
+        // Mistakes are told by whoever compiles it.
+        let Ok(apps) = draft.resolve() else { return Ok(()) };
+        let active = self.active().await?;
+        let known = |spec: &AppSpec| {
+            let mut running = active.apps.values().map(|app| &app.spec);
+            running.any(|each| (each.origin(), &each.app.credential) == (spec.origin(), &spec.app.credential))
+        };
+        if !apps.values().all(known) {
+            Permission::Administer.check(actor)?;
+            check_proof(actor, self.parts.clock.now())?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn draft_check(&self, draft: Bundle) -> Result<Answer, EngineError> {
         let before = match self.parts.store.active_revision().await? {
             Some(revision) => self.parts.store.bundle(revision.number).await?,

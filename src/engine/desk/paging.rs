@@ -138,8 +138,9 @@ impl Engine {
     ) -> Result<Page<crate::store::query::Import, ImportId>, EngineError> {
         // There are a few a day, and the store sorts them all in any case.
         let all = self.parts.store.imports(usize::MAX).await?;
-        let from = before.and_then(|before| all.iter().position(|import| import.id == before).map(|at| at + 1));
-        let mut items: Vec<_> = all.into_iter().skip(from.unwrap_or(0)).take(limit + 1).collect();
+        let after = |before| all.iter().position(|import| import.id == before).map_or(all.len(), |at| at + 1);
+        let from = before.map_or(0, after);
+        let mut items: Vec<_> = all.into_iter().skip(from).take(limit + 1).collect();
         let more = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|import| import.id);

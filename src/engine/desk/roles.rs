@@ -1,5 +1,5 @@
-//! Roles: what there is, what they give, and who has them. Users are counted in the background of an answer at most every few minutes:
-//! no row says how many have a role.
+//! Roles: what there is, what they give, and who has them. Users are counted for an answer at most once a minute: no row says how many
+//! have a role.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,6 +2,8 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use usher::access::Role;
+use usher::access::credential::TokenKind;
 
 use super::caller::Caller;
 use super::site::Site;
@@ -112,4 +114,32 @@ async fn a_draft_is_activated_from_the_revision_that_it_was_made_from_and_rolled
     assert_eq!(person.refused(Method::POST, "/revisions/rev_7/activate", &back).await.0, 404);
     person.done(Method::POST, "/revisions/rev_1/activate", &back).await;
     assert_eq!(person.get("/rules").await.header("etag"), "\"rev_1\"");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_that_would_carry_a_credential_elsewhere_is_planned_only_for_a_person_who_might_activate_it() {
+    let site = provisioned().await;
+    let (program, person) = (Caller::program(&site).await, Caller::person(&site).await);
+    let viewer = Caller::with_token(&site, TokenKind::Personal, Role::Viewer).await;
+    let app = program.found("/rules").await["files"]["apps/app.toml"].as_str().unwrap().to_owned();
+    let elsewhere = app.replace("http://127.0.0.1:", "http://127.0.0.2:");
+    assert_ne!(app, elsewhere);
+    let other_secret = app.replace("env:UNUSED", "env:ANOTHER");
+    for text in [elsewhere, other_secret] {
+        let files = json!({"apps/app.toml": text});
+        for (path, body) in
+            [("/plans", json!({"draft": {"files": files}})), ("/rules/plan", json!({"draft": {"files": files}}))]
+        {
+            let refused = viewer.refused(Method::POST, path, &body).await;
+            assert_eq!(refused, (403, "/problems/forbidden".to_owned()), "{path}");
+            let refused = program.refused(Method::POST, path, &body).await;
+            assert_eq!(refused, (403, "/problems/approval-needs-a-person".to_owned()), "{path}");
+            assert_eq!(person.post(path, &body).await.status, StatusCode::OK, "{path}");
+        }
+    }
+    assert_eq!(
+        viewer.post("/plans", &draft(BOSS)).await.status,
+        StatusCode::OK,
+        "other rules are for everybody to look at"
+    );
 }
