@@ -28,7 +28,7 @@ impl Engine {
         let active = self.active().await?;
         let known = |spec: &AppSpec| {
             let mut running = active.apps.values().map(|app| &app.spec);
-            running.any(|each| (each.origin(), &each.app.credential) == (spec.origin(), &spec.app.credential))
+            running.any(|each| (each.app.origin(), &each.app.credential) == (spec.app.origin(), &spec.app.credential))
         };
         if !apps.values().all(known) {
             Permission::Administer.check(actor)?;
