@@ -51,9 +51,10 @@ pub fn page(description: &utoipa::openapi::OpenApi) -> String {
                 section #(text(&tag["name"])) .kind {
                     h2 { (text(&tag["name"])) }
                     p { (text(&tag["description"])) }
-                    @for each in of(tag) { (operation(&all, each)) }
+                    @for each in of(tag) { (operation(each)) }
                 }
             }
+            (refusals(&all))
             section #schemas .kind {
                 h2 { "Shapes" }
                 @for (name, schema) in fields(&all["components"]["schemas"]) { (shape(name, schema)) }
@@ -75,7 +76,7 @@ fn operations(all: &Value) -> Vec<Operation<'_>> {
     operations
 }
 
-fn operation(all: &Value, each: &Operation<'_>) -> Markup {
+fn operation(each: &Operation<'_>) -> Markup {
     let what = each.what;
     html! {
         article #(text(&what["operationId"])) .endpoint {
@@ -98,8 +99,9 @@ fn operation(all: &Value, each: &Operation<'_>) -> Markup {
                 p { code { (media) } " " (kind(&content["schema"])) }
             }
             h4 { "Answers" }
-            dl { @for (status, answer) in fields(&what["responses"]) {
-                @let answer = resolved(all, answer);
+            @let (shared, own): (Vec<_>, Vec<_>) =
+                fields(&what["responses"]).into_iter().partition(|(_, answer)| answer.get("$ref").is_some());
+            dl { @for (status, answer) in own {
                 dt { code { (status) } }
                 dd {
                     (prose(text(&answer["description"])))
@@ -108,6 +110,30 @@ fn operation(all: &Value, each: &Operation<'_>) -> Markup {
                     }
                 }
             } }
+            p .shared {
+                "Or a " a href="#refusals" { "refusal" } ": "
+                @for (status, _) in shared { code { (status) } " " }
+            }
+        }
+    }
+}
+
+/// What every endpoint can refuse, once for all.
+fn refusals(all: &Value) -> Markup {
+    let mut meanings: Vec<(&String, &Value)> = Vec::new();
+    for each in operations(all) {
+        for (status, answer) in fields(&each.what["responses"]) {
+            if answer.get("$ref").is_some() && !meanings.iter().any(|(known, _)| *known == status) {
+                meanings.push((status, resolved(all, answer)));
+            }
+        }
+    }
+    meanings.sort_by_key(|(status, _)| *status);
+    html! {
+        section #refusals .kind {
+            h2 { "Refusals" }
+            p { "As " code { (super::refusals::PROBLEM) } " " a href="#shape-Problem" { "Problem" } "." }
+            dl { @for (status, meaning) in meanings { dt { code { (status) } } dd { (prose(text(&meaning["description"]))) } } }
         }
     }
 }
