@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::directory::value::Value;
 use crate::engine::pending;
 use crate::history::sentence;
 use crate::provision::approval;
@@ -221,7 +222,7 @@ impl From<event::Event> for Event {
 
 impl From<&operation::Change> for Change {
     fn from(change: &operation::Change) -> Self {
-        let json = |value: &Option<crate::directory::value::Value>| value.as_ref().map(|value| value.to_json());
+        let json = |value: &Option<Value>| value.as_ref().map(Value::to_json);
         Self { path: change.path.clone(), old: json(&change.old), new: json(&change.new) }
     }
 }

@@ -219,9 +219,7 @@ fn boundary(headers: &HeaderMap) -> Option<String> {
 fn fingerprint(parts: &Parts, body: &Bytes) -> Digest {
     let mut hasher = Hasher::new();
     hasher.text(parts.method.as_str()).text(&parts.uri.to_string());
-    for name in [header::IF_MATCH.as_str()] {
-        hasher.bytes(parts.headers.get(name).map_or(&[], HeaderValue::as_bytes));
-    }
+    hasher.bytes(parts.headers.get(header::IF_MATCH).map_or(&[], HeaderValue::as_bytes));
     let Some(boundary) = boundary(&parts.headers) else { return hasher.bytes(body).finish() };
     let boundary = boundary.as_bytes();
     let mut rest: &[u8] = body;

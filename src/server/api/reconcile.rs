@@ -8,6 +8,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::directory::value::Value;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::provision::drift::{DriftLine, ReconcileReport};
@@ -94,7 +95,7 @@ impl From<ReconcileReport> for Report {
 
 impl From<DriftLine> for Difference {
     fn from(line: DriftLine) -> Self {
-        let json = |value: Option<crate::directory::value::Value>| value.map(|value| value.to_json());
+        let json = |value: Option<Value>| value.as_ref().map(Value::to_json);
         Self {
             kind: word(&line.kind),
             title: line.kind.title().to_owned(),
