@@ -12,26 +12,13 @@ impl Engine {
     /// # Errors
     /// [`EngineError`], with what to do.
     pub async fn answer(&self, actor: &Actor, command: Command, watcher: &dyn Watcher) -> Result<Answer, EngineError> {
-        command.permission().check(actor)?;
-        if command.is_grave() {
-            check_proof(actor, self.parts.clock.now())?;
-        }
-        match &command {
-            Command::Plan { draft: Some(draft), .. } | Command::Apply { bundle: draft, dry_run: true, .. } => {
-                self.check_reach(actor, draft).await?;
-            }
-            _ => {}
-        }
+        self.admit(actor, &command).await?;
         match command {
             Command::Import { .. }
             | Command::Imports { .. }
             | Command::ImportShow { .. }
             | Command::ImportApply { .. }
             | Command::ImportDrop { .. } => self.imports(actor, command, watcher).await,
-            Command::Page(paged) => self.paged(paged).await,
-            Command::Roles => self.roles().await,
-            Command::DraftCheck { draft } => self.draft_check(draft).await,
-            Command::DraftTry { user, app, draft } => self.draft_try(&user, &app, &draft).await,
             Command::Users { search, limit } => self.users(search.as_deref(), limit).await,
             Command::UserShow { user } => self.user_show(&user).await,
             Command::UserEdit { user, edit } => self.user_edit(actor, &user, edit).await,
@@ -85,9 +72,27 @@ impl Engine {
         }
     }
 
-    /// Commands about operators and the store.
+    /// Whether an operator may: his role, a person's proof for what is grave, and where a draft would reach.
+    async fn admit(&self, actor: &Actor, command: &Command) -> Result<(), EngineError> {
+        command.permission().check(actor)?;
+        if command.is_grave() {
+            check_proof(actor, self.parts.clock.now())?;
+        }
+        match command {
+            Command::Plan { draft: Some(draft), .. } | Command::Apply { bundle: draft, dry_run: true, .. } => {
+                self.check_reach(actor, draft).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Commands of programs, and about operators and the store.
     async fn keep(&self, actor: &Actor, command: Command) -> Result<Answer, EngineError> {
         match command {
+            Command::Page(paged) => self.paged(paged).await,
+            Command::Roles => self.roles().await,
+            Command::DraftCheck { draft } => self.draft_check(draft).await,
+            Command::DraftTry { user, app, draft } => self.draft_try(&user, &app, &draft).await,
             Command::Operators => self.operators().await,
             Command::FourEyes { four_eyes } => self.set_four_eyes(actor, four_eyes).await,
             Command::OperatorAdd { name, role, os_account, user } => {
