@@ -57,7 +57,7 @@ fn unique() -> String {
     format!("{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::SeqCst))
 }
 
-pub(crate) fn repository() -> &'static Path {
+fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
