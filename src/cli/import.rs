@@ -40,7 +40,7 @@ impl Import {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         if let Some(remote) = door.remote()? {
             let (source, files) = (self.source.as_deref(), self.files.as_slice());
-            let upload = Upload { source, full: self.full, accept_shrink: self.accept_shrink, files };
+            let upload = Upload { source, full: self.full, accept_shrink: self.accept_shrink, park: self.park, files };
             return door.send(remote, upload).await;
         }
         let source = door.workspace().await?.source(self.source.as_deref())?.clone();

@@ -44,6 +44,8 @@ pub(crate) struct Upload<'a> {
     pub(crate) full: bool,
     /// The expected number of users who leave.
     pub(crate) accept_shrink: Option<u64>,
+    /// Park it whatever the guard says.
+    pub(crate) park: bool,
     /// Here.
     pub(crate) files: &'a [PathBuf],
 }
@@ -270,8 +272,9 @@ fn form(upload: &Upload<'_>) -> anyhow::Result<(String, Vec<u8>)> {
     let mut chance = [0; 16];
     SystemEntropy.fill(&mut chance);
     let boundary: String = chance.iter().map(|byte| format!("{byte:02x}")).collect();
-    let ask =
-        serde_json::json!({ "source": upload.source, "full": upload.full, "accept_shrink": upload.accept_shrink });
+    let ask = serde_json::json!({
+        "source": upload.source, "full": upload.full, "accept_shrink": upload.accept_shrink, "park": upload.park,
+    });
     let mut body =
         format!("--{boundary}\r\nContent-Disposition: form-data; name=\"ask\"\r\n\r\n{ask}\r\n").into_bytes();
     for file in upload.files {

@@ -113,6 +113,13 @@ pub enum UserEdit {
         /// The app.
         app: AppName,
     },
+    /// Several at once: all of them, or none.
+    Several {
+        /// In order.
+        edits: Vec<UserEdit>,
+        /// The user's revision that they were made from; `None` = whatever it is.
+        from: Option<u64>,
+    },
 }
 
 impl UserEdit {
@@ -120,6 +127,11 @@ impl UserEdit {
     #[must_use]
     pub fn apply(&self, user: &User, at: Timestamp) -> User {
         let mut next = user.clone();
+        self.lay_over(&mut next);
+        bump(user, next, at)
+    }
+
+    fn lay_over(&self, next: &mut User) {
         match self {
             Self::Stand(standing) => next.manual.standing = Some(*standing),
             Self::Restore => next.manual.standing = None,
@@ -135,8 +147,8 @@ impl UserEdit {
             Self::Unassign { app } => {
                 next.direct.remove(app);
             }
+            Self::Several { edits, .. } => edits.iter().for_each(|edit| edit.lay_over(next)),
         }
-        bump(user, next, at)
     }
 }
 

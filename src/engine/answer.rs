@@ -17,6 +17,7 @@ use crate::engine::access_command::AccessAnswer;
 use crate::engine::explained::Explained;
 use crate::engine::heads::ChainHead;
 use crate::engine::overview::Overview;
+use crate::engine::paged::{PageAnswer, RolesAnswer};
 use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
 use crate::engine::perform::SourceRead;
 use crate::engine::queue::{Decided, QueuePage};
@@ -46,6 +47,10 @@ pub enum Answer {
     Done(String),
     /// An import, with the rows that could not be read.
     Imported(ImportAnswer),
+    /// One page.
+    Page(PageAnswer),
+    /// Roles.
+    Roles(Box<RolesAnswer>),
     /// Generations.
     Imports(Vec<Import>),
     /// Users, with the number that did not fit.

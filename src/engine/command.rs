@@ -18,6 +18,7 @@ use crate::engine::access_command::AccessCommand;
 use crate::engine::answer::PlanFile;
 use crate::engine::desk::status::HistoryFilter;
 use crate::engine::heads::ChainHead;
+use crate::engine::paged::Paged;
 use crate::engine::pending::{Choice, Shown};
 use crate::engine::queue::QueueFilter;
 use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber, TokenId};
@@ -66,6 +67,10 @@ pub enum Command {
         /// Which.
         id: ImportId,
     },
+    /// One page of what there is much of.
+    Page(Paged),
+    /// The roles that users have, and what they give.
+    Roles,
     /// Users by id.
     Users {
         /// Part of a name, e-mail or key.
@@ -433,6 +438,13 @@ pub enum Edit {
         /// The app.
         app: AppName,
     },
+    /// Several at once: all of them, or none.
+    Several {
+        /// In order.
+        edits: Vec<Edit>,
+        /// The user's revision that they were made from; `None` = whatever it is.
+        from: Option<u64>,
+    },
 }
 
 /// A step of writing a draft. The first one takes it from the active revision.
@@ -469,7 +481,9 @@ impl Command {
     pub fn permission(&self) -> Permission {
         match self {
             Self::Access(command) => command.permission(),
-            Self::Imports { .. }
+            Self::Page(_)
+            | Self::Roles
+            | Self::Imports { .. }
             | Self::ImportShow { .. }
             | Self::Users { .. }
             | Self::UserShow { .. }
@@ -538,10 +552,9 @@ impl Command {
     /// Whether it is grave enough to ask for a person who proved himself lately: decisions, activations, operators, secrets.
     pub fn is_grave(&self) -> bool {
         match self {
-            Self::Apply { dry_run, .. } => !dry_run,
+            Self::Apply { dry_run, .. } | Self::Decide { dry_run, .. } => !dry_run,
             Self::Access(command) => command.is_grave(),
-            Self::Decide { .. }
-            | Self::Rematch { .. }
+            Self::Rematch { .. }
             | Self::Rollback { .. }
             | Self::OperatorAdd { .. }
             | Self::OperatorDisable { .. }

@@ -99,6 +99,8 @@ pub struct Engine {
     pub(crate) admission: tokio::sync::Mutex<()>,
     /// What ends sessions.
     pub(crate) epochs: Epochs,
+    /// Roles as they were last counted, with the revision that they were counted for.
+    pub(crate) counted_roles: tokio::sync::Mutex<Option<(Digest, crate::engine::paged::RolesAnswer)>>,
     active: RwLock<Arc<Active>>,
     stopping: AtomicBool,
     pub(crate) hearers: Hearers,
@@ -127,6 +129,7 @@ impl Engine {
             intake: tokio::sync::Mutex::new(()),
             admission: tokio::sync::Mutex::new(()),
             epochs: Epochs::default(),
+            counted_roles: tokio::sync::Mutex::default(),
             active: RwLock::default(),
             stopping: AtomicBool::new(false),
             hearers: Hearers::default(),

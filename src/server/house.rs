@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::clock::Timestamp;
 use crate::directory::source::Source;
 use crate::engine::Engine;
+use crate::server::api::once::Answers;
 use crate::server::errands::Errands;
 use crate::server::jobs::Jobs;
 use crate::server::live::Live;
@@ -101,6 +102,8 @@ pub struct House {
     pub sessions: Sessions,
     /// Who tried too often.
     pub lockout: Lockout,
+    /// Answers to writes that were named, to be given again.
+    pub answers: Answers,
     /// Long work that pages come back for.
     pub jobs: Jobs,
     /// The provider at which people may sign in.
@@ -131,6 +134,7 @@ impl House {
             settings,
             sessions: Sessions::default(),
             lockout: Lockout::default(),
+            answers: Answers::default(),
             jobs: Jobs::default(),
             provider,
             flows: Flows::default(),

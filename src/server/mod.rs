@@ -4,13 +4,14 @@
 pub mod api;
 pub mod console;
 pub mod errands;
+pub mod export;
 pub mod house;
 pub mod jobs;
 pub mod live;
 pub mod lockout;
-pub mod openid;
 pub mod meter;
 pub mod metrics;
+pub mod openid;
 pub mod permit;
 pub mod problem;
 pub mod session;

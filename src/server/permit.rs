@@ -100,12 +100,16 @@ pub fn is_from_here(house: &House, headers: &HeaderMap) -> bool {
         && origin.is_none_or(|origin| origin == house.settings.origin)
 }
 
-fn changes(method: &Method) -> bool {
+/// Whether a method changes something.
+pub fn changes(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Whoever sends a request to the API: by token, or by cookie.
-async fn caller(parts: &Parts, house: &House) -> Result<Actor, Problem> {
+///
+/// # Errors
+/// If nobody is proved, or a cookie comes without what our own pages send with it.
+pub async fn caller(parts: &Parts, house: &House) -> Result<Actor, Problem> {
     let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if let Some(bearer) = bearer {
         let token = bearer.strip_prefix("Bearer ").or_else(|| bearer.strip_prefix("bearer "));

@@ -9,6 +9,7 @@ use crate::access::permission::Denied;
 use crate::clock::Timestamp;
 use crate::engine::context::EngineError;
 use crate::store::act::StoreError;
+use crate::text::FileError;
 
 /// A problem, as RFC 9457 describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -23,6 +24,23 @@ pub struct Problem {
     pub status: u16,
     /// What happened this time, and what to do.
     pub detail: String,
+    /// Mistakes in files, each with its place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Mistake>,
+}
+
+/// A mistake in a file that was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = FileMistake)]
+pub struct Mistake {
+    /// The file.
+    pub file: String,
+    /// From 1; 0 = the whole file.
+    pub line: usize,
+    /// From 1; 0 = the whole line.
+    pub column: usize,
+    /// What is wrong, and what was expected.
+    pub reason: String,
 }
 
 impl Problem {
@@ -32,6 +50,7 @@ impl Problem {
             title: title.to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
+            errors: Vec::new(),
         }
     }
 
@@ -91,10 +110,55 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "no-passwords", "passwords are turned off", detail)
     }
 
-    /// 413: more than is read.
-    pub fn too_large(bytes_max: usize) -> Self {
-        let detail = format!("at most {} MiB are read", bytes_max >> 20);
+    /// 409: it can't be done as things stand.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "something moved", detail)
+    }
+
+    /// 422: it can be read, and can't be done.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "what was asked for can't be done", detail)
+    }
+
+    /// 405: there is such an address, for other methods.
+    pub fn method() -> Self {
+        let detail = "this address takes other methods; `Allow` names them";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "not with this method", detail)
+    }
+
+    /// 409: the same write is under way.
+    pub fn under_way() -> Self {
+        let detail = "a request with this Idempotency-Key is under way; ask again for its answer";
+        Self::new(StatusCode::CONFLICT, "request-under-way", "it is being done", detail)
+    }
+
+    /// 412: what it was made from is no longer as it was.
+    pub fn moved(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PRECONDITION_FAILED, "moved", "it was changed meanwhile", detail)
+    }
+
+    /// 413: the body is too large.
+    pub fn too_large() -> Self {
+        let detail = "send less at once: 1 MiB, or 256 MiB of files";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the request is too large", detail)
+    }
+
+    /// 415: the body is of another kind.
+    pub fn media_type(wanted: &str) -> Self {
+        let detail = format!("send the body as {wanted}");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "the body is of another kind", detail)
+    }
+
+    /// 422: the key named another write.
+    pub fn key_reused() -> Self {
+        let detail = "this Idempotency-Key was sent with another request; take a new key for each write";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency-key-reused", "the key named another request", detail)
+    }
+
+    /// 428: it must be said what a change was made from.
+    pub fn base_needed() -> Self {
+        let detail = "say which revision the draft was made from: `base`, or the `ETag` of the rules as `If-Match`";
+        Self::new(StatusCode::PRECONDITION_REQUIRED, "base-needed", "made from what?", detail)
     }
 
     fn denied(denied: &Denied) -> Self {
@@ -127,12 +191,16 @@ impl From<EngineError> for Problem {
         match &error {
             EngineError::Denied(denied) => Self::denied(denied),
             EngineError::Store(store) => Self::stored(store),
-            EngineError::Invalid(_) | EngineError::Files(_) => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid",
-                "what was asked for can't be done",
-                error.to_string(),
-            ),
+            EngineError::Invalid(_) => Self::invalid(error.to_string()),
+            EngineError::Files(files) => {
+                let mistake = |each: &FileError| Mistake {
+                    file: each.file.display().to_string(),
+                    line: each.line,
+                    column: each.column,
+                    reason: each.reason.clone(),
+                };
+                Self { errors: files.iter().map(mistake).collect(), ..Self::invalid(error.to_string()) }
+            }
         }
     }
 }

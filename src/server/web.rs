@@ -28,7 +28,7 @@ pub fn router(house: &Arc<House>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::show))
         .route("/live", get(stream::listen))
-        .nest("/api/v1", api::router())
+        .nest("/api/v1", api::router(house))
         .merge(console::router())
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(house), shield::headers))

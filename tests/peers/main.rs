@@ -1,5 +1,5 @@
-//! Servers that others wrote: what Usher does to them, and that they start; and a browser that others wrote, before the console. `.ci/run`
-//! installs them; without them these tests fail.
+//! What others wrote: SCIM servers, what Usher does to them, and that they start; a browser before the console; and what a program that
+//! reads the API's description finds in it. `.ci/run` installs them; without them these tests fail.
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says what it expected")]
 
@@ -10,6 +10,7 @@ mod groups;
 mod openid;
 mod peer;
 mod run;
+mod schemathesis;
 mod shrink;
 mod start;
 mod tap;

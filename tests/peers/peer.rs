@@ -62,12 +62,12 @@ fn repository() -> &'static Path {
 }
 
 /// Where `.ci/run` installs the servers.
-fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     repository().join("target/peers")
 }
 
 #[track_caller]
-fn demand(path: &Path, what: &str, how: &str) {
+pub(crate) fn demand(path: &Path, what: &str, how: &str) {
     assert!(path.exists(), "{what} is not installed: {} is missing.\nRun `.ci/run peers`, or:\n{how}", path.display());
 }
 

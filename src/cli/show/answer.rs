@@ -13,6 +13,8 @@ use crate::text::printable;
 pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
     match answer {
         Answer::Done(sentences) => sentences.lines().map(|line| format!("{}\n", printable(line))).collect(),
+        // Nothing of the command line asks for these.
+        Answer::Page(_) | Answer::Roles(_) => json(answer).unwrap_or_default().to_string(),
         Answer::Imported(imported) => directory::imported(style, imported),
         Answer::Imports(imports) => directory::imports(style, imports),
         Answer::Users(users) => directory::users(style, users),

@@ -86,9 +86,11 @@ impl Engine {
         }
     }
 
-    /// Commands about operators and the store.
+    /// Commands of programs, and about operators and the store.
     async fn keep(&self, actor: &Actor, command: Command) -> Result<Answer, EngineError> {
         match command {
+            Command::Page(paged) => self.paged(paged).await,
+            Command::Roles => self.roles().await,
             Command::Operators => self.operators().await,
             Command::FourEyes { four_eyes } => self.set_four_eyes(actor, four_eyes).await,
             Command::OperatorAdd { name, role, os_account, user } => {

@@ -165,9 +165,8 @@ impl Engine {
     }
 
     async fn generation(&self, id: ImportId) -> Result<Import, EngineError> {
-        let imports = self.parts.store.imports(usize::MAX).await?;
         let none = || EngineError::Invalid(format!("there is no import {id}; `usher imports list` shows them"));
-        imports.into_iter().find(|import| import.id == id).ok_or_else(none)
+        self.parts.store.import(id).await?.ok_or_else(none)
     }
 
     /// Finishes imports that a crash interrupted after their commit: planners see all of a generation or nothing.

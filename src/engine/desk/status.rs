@@ -77,6 +77,11 @@ impl Engine {
             accounts = late;
             accounts.truncate(limit);
         }
+        self.rows_of(accounts).await
+    }
+
+    /// What there is to show of each account.
+    pub(super) async fn rows_of(&self, accounts: Vec<Account>) -> Result<Vec<StatusRow>, EngineError> {
         let mut rows = Vec::with_capacity(accounts.len());
         for account in accounts {
             let event = match account.open_event.or(account.last_event) {

@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::directory::change::UserEdit;
 use crate::directory::source::SourceTarget;
 use crate::directory::user::User;
+use crate::engine::active::Active;
 use crate::engine::answer::{Answer, UserAnswer};
 use crate::engine::command::{Edit, UserRef};
 use crate::engine::context::{Engine, EngineError};
@@ -117,53 +118,59 @@ impl Engine {
     pub(super) async fn user_edit(&self, actor: &Actor, named: &UserRef, edit: Edit) -> Result<Answer, EngineError> {
         let user = self.find_user(named).await?;
         let active = self.active().await?;
-        let (edit, what) = match edit {
-            Edit::Set { attribute, value } => {
-                attribute_name(&attribute)?;
-                let what = format!("{attribute} is overridden");
-                (UserEdit::Override { attribute, value }, what)
-            }
-            Edit::Lift { attribute } => {
-                attribute_name(&attribute)?;
-                let what = format!("{attribute} comes from the source again");
-                (UserEdit::Lift { attribute }, what)
-            }
-            Edit::Stand(standing) => {
-                (UserEdit::Stand(standing), format!("now {}", format!("{standing:?}").to_lowercase()))
-            }
-            Edit::Restore => (UserEdit::Restore, "stands as the source says again".to_owned()),
-            Edit::Assign { app, assignment } => {
-                let spec = active.app(&app)?;
-                let order = &spec.spec.app.app_role_order;
-                if let Some(role) =
-                    assignment.app_role.as_ref().filter(|role| !order.is_empty() && !order.contains(role))
-                {
-                    let why = format!("`{}` is no app role of {app}; it has {}", printable(role), order.join(", "));
-                    return Err(EngineError::Invalid(why));
-                }
-                for attribute in assignment.overrides.keys() {
-                    attribute_name(attribute)?;
-                }
-                let what = format!("{app} is assigned");
-                (UserEdit::Assign { app, assignment }, what)
-            }
-            Edit::Unassign { app } => {
-                if !user.direct.contains_key(&app) {
-                    return Err(EngineError::Invalid(format!(
-                        "{} has no direct assignment of {app}; roles and groups that grant it are changed in the source or the app",
-                        printable(&user.label())
-                    )));
-                }
-                let what = format!("{app} is no longer assigned directly");
-                (UserEdit::Unassign { app }, what)
-            }
-        };
+        let (edit, what) = edited(&user, &active, edit)?;
         let now = self.parts.clock.now();
         let changed = self.parts.store.change_user(user.id, edit, active.names(), actor.operator, now).await?;
         self.lanes.kick_all();
         let unchanged = if changed.revision == user.revision { " (nothing changed)" } else { "" };
         Ok(Answer::Done(format!("{}: {what}{unchanged}", printable(&changed.label()))))
     }
+}
+
+/// An edit as the directory takes it, and what it does in words.
+fn edited(user: &User, active: &Active, edit: Edit) -> Result<(UserEdit, String), EngineError> {
+    Ok(match edit {
+        Edit::Set { attribute, value } => {
+            attribute_name(&attribute)?;
+            let what = format!("{attribute} is overridden");
+            (UserEdit::Override { attribute, value }, what)
+        }
+        Edit::Lift { attribute } => {
+            attribute_name(&attribute)?;
+            let what = format!("{attribute} comes from the source again");
+            (UserEdit::Lift { attribute }, what)
+        }
+        Edit::Stand(standing) => (UserEdit::Stand(standing), format!("now {}", format!("{standing:?}").to_lowercase())),
+        Edit::Restore => (UserEdit::Restore, "stands as the source says again".to_owned()),
+        Edit::Assign { app, assignment } => {
+            let spec = active.app(&app)?;
+            let order = &spec.spec.app.app_role_order;
+            if let Some(role) = assignment.app_role.as_ref().filter(|role| !order.is_empty() && !order.contains(role)) {
+                let why = format!("`{}` is no app role of {app}; it has {}", printable(role), order.join(", "));
+                return Err(EngineError::Invalid(why));
+            }
+            for attribute in assignment.overrides.keys() {
+                attribute_name(attribute)?;
+            }
+            let what = format!("{app} is assigned");
+            (UserEdit::Assign { app, assignment }, what)
+        }
+        Edit::Unassign { app } => {
+            if !user.direct.contains_key(&app) {
+                return Err(EngineError::Invalid(format!(
+                    "{} has no direct assignment of {app}; roles and groups that grant it are changed in the source or the app",
+                    printable(&user.label())
+                )));
+            }
+            let what = format!("{app} is no longer assigned directly");
+            (UserEdit::Unassign { app }, what)
+        }
+        Edit::Several { edits, from } => {
+            let edited = edits.into_iter().map(|edit| edited(user, active, edit)).collect::<Result<Vec<_>, _>>()?;
+            let (edits, words): (Vec<_>, Vec<_>) = edited.into_iter().unzip();
+            (UserEdit::Several { edits, from }, words.join("; "))
+        }
+    })
 }
 
 fn attribute_name(name: &str) -> Result<(), EngineError> {

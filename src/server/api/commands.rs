@@ -23,7 +23,7 @@ use crate::server::house::House;
 use crate::server::permit::{Permit, Read};
 use crate::server::problem::Problem;
 use crate::server::socket::{Ask, Reply};
-use crate::server::upload::{UPLOAD_BYTES_MAX, Upload};
+use crate::server::upload::Upload;
 
 /// The largest command: a plan of some ten thousand operations fits. Files of an import may be larger.
 pub const COMMAND_BYTES_MAX: usize = 64 << 20;
@@ -43,6 +43,8 @@ struct AskImport {
     #[serde(default)]
     full: bool,
     accept_shrink: Option<u64>,
+    #[serde(default)]
+    park: bool,
 }
 
 /// What the engine sends while it works, and in the end.
@@ -111,7 +113,7 @@ pub async fn carry_out(
 
 async fn read_command(request: Request) -> Result<Command, Problem> {
     let body = axum::body::to_bytes(request.into_body(), COMMAND_BYTES_MAX).await;
-    let body = body.map_err(|_| Problem::too_large(COMMAND_BYTES_MAX))?;
+    let body = body.map_err(|_| Problem::too_large())?;
     let ask: Ask = serde_json::from_slice(&body).map_err(|error| {
         Problem::bad_request(format!(
             "the command was not understood ({error}); is `usher` of the same version on both sides?"
@@ -130,7 +132,7 @@ async fn read_command(request: Request) -> Result<Command, Problem> {
 
 async fn read_upload(house: &House, request: Request) -> Result<(Command, Upload), Problem> {
     let refused = |error: MultipartError| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(UPLOAD_BYTES_MAX),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
         _ => Problem::bad_request(error.body_text()),
     };
     let mut parts = Multipart::from_request(request, &())
@@ -169,14 +171,8 @@ async fn read_upload(house: &House, request: Request) -> Result<(Command, Upload
             .ok_or_else(|| invalid(format!("there is no source `{name}` on the server; it has {}", known())))?,
     };
     let (files, within) = (upload.files(), Some(upload.folder()));
-    let command = Command::Import {
-        source,
-        files,
-        full: ask.full,
-        accept_shrink: ask.accept_shrink,
-        park: ask.park,
-        within,
-    };
+    let command =
+        Command::Import { source, files, full: ask.full, accept_shrink: ask.accept_shrink, park: ask.park, within };
     Ok((command, upload))
 }
 

@@ -1,16 +1,48 @@
-//! The description of the API: as JSON for programs, as a page for people. Both are served without sign-in.
+//! The head of the API's description, and the description as JSON. It is served without sign-in, as its page is.
 
 use std::sync::Arc;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use maud::{Markup, html};
-use utoipa::Modify;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 
-use crate::server::api::description;
-use crate::server::console::layout;
 use crate::server::problem::Problem;
+
+/// What is said of the API as a whole.
+const ABOUT: &str = "Outbound provisioning: users, apps, rules, plans, approvals, events. \
+Send a token as `Authorization: Bearer …`. Errors are `application/problem+json` (RFC 9457), each with a `type` that stays. \
+Lists have a `limit` (50 unless it is said, 500 at most) and go on with the `next` of a page as `cursor`; what filters them stands in \
+the query, and a parameter that is not known is refused. A write with an `Idempotency-Key` is done once: sent again, it gives the \
+first answer, with `Idempotent-Replayed: true`. Answers are kept in memory for 24 hours, ten thousand of them and 64 MiB at most, each \
+up to 1 MiB; a restart forgets them. What is edited has an `ETag`; with `If-Match` it is changed only if nobody changed it since.";
+
+/// The head of the description.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Usher", description = ABOUT, license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT")),
+    components(schemas(Problem)),
+    modifiers(&Security),
+    security(("token" = []), ("cookie" = [])),
+    servers((url = "/api/v1")),
+    tags(
+        (name = "approvals", description = "What waits for a decision, and decisions. Only people decide."),
+        (name = "users", description = "People of the directory, and what operators lay over what their source says."),
+        (name = "assignments", description = "Apps that operators assign to one person."),
+        (name = "roles", description = "What users have from their source or by condition, and what it grants."),
+        (name = "imports", description = "Files of people that come into the directory."),
+        (name = "apps", description = "What is provisioned: state, connection, entitlements, reconciliation."),
+        (name = "connectors", description = "Kinds of target, and what each can do."),
+        (name = "accounts", description = "Each user in each app: how it stands, why, and what can be done about it."),
+        (name = "rules", description = "What decides who gets what: the active revision, and drafts that become one."),
+        (name = "plans", description = "What would be done, and doing it."),
+        (name = "events", description = "What was done and what waits, with every attempt."),
+        (name = "history", description = "All events as a stream, and the end of the chain."),
+        (name = "operators", description = "Who may act here."),
+        (name = "tokens", description = "What proves programs and people to the API."),
+    )
+)]
+pub struct Head;
 
 /// How somebody proves who he is.
 pub struct Security;
@@ -26,8 +58,10 @@ impl Modify for Security {
 }
 
 /// The description as JSON text.
+///
+/// # Panics
+/// Never: it has string keys only.
 pub fn text(description: &utoipa::openapi::OpenApi) -> String {
-    // The description has string keys only.
     description.to_pretty_json().expect("the description is JSON")
 }
 
@@ -36,30 +70,12 @@ pub async fn json(text: Arc<str>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text.to_string()).into_response()
 }
 
-/// `GET /api/v1/docs`: the description as a page.
-pub async fn page() -> Markup {
-    let description = description();
-    layout::plain(
-        "API",
-        &html! {
-            h1 { "API" }
-            p { (description.info.description.clone().unwrap_or_default()) " " a href="openapi.json" { "openapi.json" } }
-            @for (path, item) in &description.paths.paths {
-                @for (method, operation) in [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)] {
-                    @if let Some(operation) = operation {
-                        section .endpoint {
-                            h2 { code { (method) " /api/v1" (path) } }
-                            p { (operation.summary.clone().unwrap_or_default()) }
-                            @if let Some(more) = &operation.description { p { (more) } }
-                        }
-                    }
-                }
-            }
-        },
-    )
-}
-
 /// Whatever has no route.
 pub async fn nothing_here() -> Problem {
     Problem::not_found("there is nothing at this address; /api/v1/docs lists what there is")
+}
+
+/// Whatever has a route for other methods.
+pub async fn other_method() -> Problem {
+    Problem::method()
 }

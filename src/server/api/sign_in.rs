@@ -65,7 +65,7 @@ pub async fn sign_in(
     if !permit::is_from_here(&house, &headers) {
         return Err(Problem::foreign_form());
     }
-    let body = body.map_err(|_| Problem::too_large(crate::server::web::BODY_BYTES_MAX))?;
+    let body = body.map_err(|_| Problem::too_large())?;
     let typed: SignIn = serde_json::from_slice(&body).map_err(|error| {
         // Where it went wrong, not what stands there: it may be a password.
         let place = format!("line {} column {}", error.line(), error.column());

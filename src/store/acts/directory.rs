@@ -120,6 +120,11 @@ pub(crate) fn change_user(
     at: Timestamp,
 ) -> StoreResult<User> {
     let before = user(tx, id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
+    if let UserEdit::Several { from: Some(from), .. } = edit
+        && *from != before.revision
+    {
+        return Err(StoreError::Stale(format!("{id} is at revision {} now, not {from}", before.revision)));
+    }
     let after = edit.apply(&before, at);
     if after == before {
         return Ok(after);
@@ -147,5 +152,6 @@ fn words(edit: &UserEdit) -> String {
         UserEdit::Lift { attribute } => format!("the override of `{attribute}` was lifted"),
         UserEdit::Assign { app, .. } => format!("{app} assigned"),
         UserEdit::Unassign { app } => format!("{app} unassigned"),
+        UserEdit::Several { edits, .. } => edits.iter().map(words).collect::<Vec<_>>().join("; "),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn open() -> Arc<Self> {
+    pub(crate) fn open() -> Arc<Self> {
         Arc::new(Self {
             log: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -35,22 +35,22 @@ impl Gate {
     }
 
     /// From now on what writes waits until it is let through.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
 
     /// Lets so many of those through that wait, or will.
-    pub(super) fn admit(&self, number: usize) {
+    pub(crate) fn admit(&self, number: usize) {
         self.let_through.add_permits(number);
     }
 
     /// All that wait and all that come pass.
-    pub(super) fn open_for_good(&self) {
+    pub(crate) fn open_for_good(&self) {
         self.admit(1_000_000);
     }
 
     /// Requests that wait.
-    pub(super) fn waiting(&self) -> u64 {
+    pub(crate) fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::SeqCst)
     }
 

@@ -252,6 +252,8 @@ fn the_key_of_sealed_secrets_is_made_once_and_refused_if_others_may_read_it() {
     assert_eq!(elsewhere.seal_key(&env, true).unwrap(), key);
     let error = elsewhere.seal_key(&|_| Some("not-a-key".into()), true).unwrap_err().to_string();
     assert!(error.contains("env:SEAL") && !error.contains("not-a-key"), "{error}");
+}
+
 #[test]
 fn another_address_than_this_machine_needs_tls_or_a_proxy() {
     let server = |lines: &str| parse(&format!("[server]\n{lines}\n")).map(|config| config.server);
