@@ -68,8 +68,7 @@ struct Changed {
 /// The message `progress`.
 #[derive(Debug, Serialize)]
 struct Step<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app: Option<&'a str>,
+    app: &'a str,
     step: &'a str,
     done: u64,
     total: u64,
@@ -126,7 +125,7 @@ async fn look(house: Arc<House>, mut head: u64) {
     while house.live.goes_on() {
         let news = tokio::select! {
             () = house.closed() => return,
-            step = steps.recv() => step.ok().map(|step| News::Progress(told(&step))),
+            step = steps.recv() => step.ok().and_then(|step| told(&step)).map(News::Progress),
             _ = ticks.tick() => match changed(&house, head).await {
                 Ok(Some((now, text))) => {
                     head = now;
@@ -146,9 +145,10 @@ async fn look(house: Arc<House>, mut head: u64) {
     }
 }
 
-fn told(step: &Progress) -> Arc<str> {
-    let app = step.app.as_ref().map(crate::id::AppName::as_str);
-    encoded(&Step { app, step: &step.step, done: step.done, total: step.total })
+/// A step of a cycle; others are told to whoever asked.
+fn told(step: &Progress) -> Option<Arc<str>> {
+    let app = step.app.as_ref()?.as_str();
+    Some(encoded(&Step { app, step: &step.step, done: step.done, total: step.total }))
 }
 
 /// What happened after an entry, if anything did: the new head, and the message.
