@@ -6,7 +6,6 @@ pub mod asking;
 pub mod choosing;
 pub mod dispatch;
 pub mod doctor;
-
 pub mod entitlements;
 pub mod explain;
 pub mod explain_then;

@@ -39,8 +39,11 @@ pub fn value(value: Option<&Value>) -> String {
     value.map_or_else(|| "(none)".to_owned(), ToString::to_string)
 }
 
+/// A column's title, and what it says of each change.
+pub type Note<'a> = (&'a str, &'a dyn Fn(&Change) -> String);
+
 /// Attributes old and new; `note` adds a column with what is known of each (the rule's line, for example).
-pub fn diff(changes: &[Change], note: Option<(&str, &dyn Fn(&Change) -> String)>) -> Markup {
+pub fn diff(changes: &[Change], note: Option<Note<'_>>) -> Markup {
     html! {
         @if !changes.is_empty() {
             table .diff {

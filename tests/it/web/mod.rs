@@ -3,5 +3,8 @@
 pub(crate) mod api;
 pub(crate) mod approvals;
 pub(crate) mod contrast;
+pub(crate) mod imports;
+pub(crate) mod rules;
+pub(crate) mod samples;
 pub(crate) mod sign_in;
 pub(crate) mod site;
