@@ -26,6 +26,35 @@ pub struct Draft {
     pub at: Timestamp,
 }
 
+/// A step of writing a draft. The first one takes it from the active revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DraftEdit {
+    /// Write a file.
+    Write {
+        /// Its path.
+        file: String,
+        /// Its text.
+        text: String,
+        /// Of what it said when the operator began: refused if it says something else by now.
+        over: Option<Digest>,
+    },
+    /// Take a file out.
+    Remove {
+        /// Its path.
+        file: String,
+    },
+    /// Back to what the parent says.
+    Restore {
+        /// Its path.
+        file: String,
+    },
+    /// Take over what was activated meanwhile, where the draft changed nothing.
+    Rebase,
+    /// Forget it.
+    Drop,
+}
+
 /// How a file differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,13 +9,13 @@ use crate::access::operator::{FourEyes, Operator};
 use crate::clock::Timestamp;
 use crate::connector::app::App;
 use crate::connector::capability::AppState;
-use crate::connector::draft::{Draft, FileChange};
 use crate::connector::revision::{Bundle, Revision};
 use crate::digest::Digest;
 use crate::directory::user::User;
 use crate::engine::access_command::AccessAnswer;
 use crate::engine::explained::Explained;
 use crate::engine::heads::ChainHead;
+use crate::engine::intake::compare::StagedChange;
 use crate::engine::overview::Overview;
 use crate::engine::paged::{PageAnswer, RolesAnswer};
 use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
@@ -23,7 +23,7 @@ use crate::engine::perform::SourceRead;
 use crate::engine::queue::{Decided, QueuePage};
 use crate::engine::retention::Pruned;
 use crate::engine::rolled::RollAnswer;
-use crate::engine::trial::{RulesChecked, RulesTried};
+use crate::engine::trial::{DraftAnswer, RulesChecked, RulesTried};
 use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
 use crate::provision::drift::ReconcileReport;
@@ -33,7 +33,7 @@ use crate::provision::entry::Entry;
 use crate::provision::escalation::Escalation;
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::guard::finding::Finding;
-use crate::provision::operation::{Change, Kind};
+use crate::provision::operation::Kind;
 use crate::provision::plan::{PlanSummary, Planned, Skipped};
 use crate::store::act::{Head, Verified};
 use crate::store::census::Trends;
@@ -173,23 +173,10 @@ pub struct ImportAnswer {
     pub notes: Vec<String>,
     /// The same rows with their places, and how often each attribute changes: what is kept of it for later.
     #[serde(default)]
-    pub remarks: Remarks,
+    pub remarks: Box<Remarks>,
     /// Of a parked generation: some of the users it would bring or change.
     #[serde(default)]
     pub sample: Vec<StagedChange>,
-}
-
-/// What a parked generation would do to one user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StagedChange {
-    /// In which way; `None` = the user is new.
-    pub way: Option<crate::engine::intake::compare::Kind>,
-    /// What people call him.
-    pub label: String,
-    /// His key in the source.
-    pub key: String,
-    /// Old and new values, by attribute.
-    pub changes: Vec<Change>,
 }
 
 /// One user and his accounts.
@@ -386,28 +373,6 @@ pub struct ApplyAnswer {
     pub plan: PlanFile,
     /// Whether it was activated.
     pub activated: bool,
-}
-
-/// What an operator is writing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DraftAnswer {
-    /// The files, and the revision that they were taken from.
-    pub draft: Draft,
-    /// Of all files: what is planned and activated is what was seen.
-    pub digest: Digest,
-    /// How it differs from that revision.
-    pub changes: BTreeMap<String, FileChange>,
-    /// The active revision.
-    pub active: Option<RevisionNumber>,
-    /// What was activated since it was taken, by file; empty if it is based on the active revision.
-    pub moved: BTreeMap<String, FileChange>,
-}
-
-impl DraftAnswer {
-    /// Whether another revision than its parent is active.
-    pub fn is_behind(&self) -> bool {
-        self.active != self.draft.parent
-    }
 }
 
 /// One or more plans, as `usher plan --out` writes them.

@@ -8,8 +8,8 @@ use crate::access::credential::{TokenKind, Typed};
 use crate::access::operator::{FourEyes, Role};
 use crate::access::permission::Permission;
 use crate::clock::{Span, Timestamp};
+use crate::connector::draft::DraftEdit;
 use crate::connector::revision::Bundle;
-use crate::digest::Digest;
 use crate::directory::assignment::DirectAssignment;
 use crate::directory::source::Source;
 use crate::directory::user::Standing;
@@ -445,35 +445,6 @@ pub enum Edit {
         /// The user's revision that they were made from; `None` = whatever it is.
         from: Option<u64>,
     },
-}
-
-/// A step of writing a draft. The first one takes it from the active revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DraftEdit {
-    /// Write a file.
-    Write {
-        /// Its path.
-        file: String,
-        /// Its text.
-        text: String,
-        /// Of what it said when the operator began: refused if it says something else by now.
-        over: Option<Digest>,
-    },
-    /// Take a file out.
-    Remove {
-        /// Its path.
-        file: String,
-    },
-    /// Back to what the parent says.
-    Restore {
-        /// Its path.
-        file: String,
-    },
-    /// Take over what was activated meanwhile, where the draft changed nothing.
-    Rebase,
-    /// Forget it.
-    Drop,
 }
 
 impl Command {

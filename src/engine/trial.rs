@@ -1,4 +1,4 @@
-//! Rules before they count: what is wrong with them, how their examples come out, and what they make of one user.
+//! Rules before they count: what somebody is writing, what is wrong with them, how their examples come out, and what they make of one user.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::connector::app::{App, AppSpec};
 use crate::connector::builtin;
 use crate::connector::descriptor::Connector;
+use crate::connector::draft::{Draft, FileChange};
 use crate::connector::revision::Bundle;
+use crate::digest::Digest;
 use crate::directory::value::Value;
 use crate::engine::answer::AppPlan;
 use crate::engine::context::EngineError;
 use crate::engine::explained::Explained;
-use crate::id::AppName;
+use crate::id::{AppName, RevisionNumber};
 use crate::rules::example::{self, Problem};
 use crate::rules::{RuleFault, Rules};
 use crate::text::{self, FileError};
@@ -64,6 +66,28 @@ pub struct Deviation {
     pub got: String,
     /// The same in a sentence.
     pub sentence: String,
+}
+
+/// What an operator is writing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DraftAnswer {
+    /// The files, and the revision that they were taken from.
+    pub draft: Draft,
+    /// Of all files: what is planned and activated is what was seen.
+    pub digest: Digest,
+    /// How it differs from that revision.
+    pub changes: BTreeMap<String, FileChange>,
+    /// The active revision.
+    pub active: Option<RevisionNumber>,
+    /// What was activated since it was taken, by file; empty if it is based on the active revision.
+    pub moved: BTreeMap<String, FileChange>,
+}
+
+impl DraftAnswer {
+    /// Whether another revision than its parent is active.
+    pub fn is_behind(&self) -> bool {
+        self.active != self.draft.parent
+    }
 }
 
 /// What rules make of one user's account.

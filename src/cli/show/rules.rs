@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::{explain, plan};
-use crate::engine::answer::{DraftAnswer, PlanFile};
-use crate::engine::trial::{Mistake, RulesChecked, RulesTried};
+use crate::engine::answer::PlanFile;
+use crate::engine::trial::{DraftAnswer, Mistake, RulesChecked, RulesTried};
 use crate::text::printable;
 
 /// `file:line:column: reason`.

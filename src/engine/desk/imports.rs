@@ -7,10 +7,10 @@ use crate::access::actor::Actor;
 use crate::directory::change::SourceRow;
 use crate::directory::source::Source;
 use crate::directory::user::User;
-use crate::engine::answer::{Answer, ImportAnswer, Progress, StagedChange};
+use crate::engine::answer::{Answer, ImportAnswer, Progress};
 use crate::engine::command::Command;
 use crate::engine::context::{Engine, EngineError, Watcher};
-use crate::engine::intake::compare::{Kind as Way, changes, compare};
+use crate::engine::intake::compare::{Kind as Way, StagedChange, changes, compare};
 use crate::engine::intake::{self, Asked, Intake, IntakeError, Step};
 use crate::id::{ImportId, OperatorId};
 use crate::import;
@@ -97,7 +97,7 @@ impl Engine {
         self.parts.store.put_remarks(report.import, remarks.clone()).await?;
         let import = self.generation(report.import).await?;
         let sample = self.sample(&import).await?;
-        Ok(Answer::Imported(ImportAnswer { import, problems, notes, remarks, sample }))
+        Ok(Answer::Imported(ImportAnswer { import, problems, notes, remarks: Box::new(remarks), sample }))
     }
 
     /// A generation of before, with what was said of its rows.
@@ -111,7 +111,13 @@ impl Engine {
             problems.push(format!("and {beyond} more"));
         }
         let sample = self.sample(&import).await?;
-        Ok(Answer::Imported(ImportAnswer { import, problems, notes: remarks.notes.clone(), remarks, sample }))
+        Ok(Answer::Imported(ImportAnswer {
+            import,
+            problems,
+            notes: remarks.notes.clone(),
+            remarks: Box::new(remarks),
+            sample,
+        }))
     }
 
     /// Some of the users that a parked generation would bring or change, each way of its own. The missing are named in its preview.

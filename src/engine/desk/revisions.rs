@@ -9,6 +9,7 @@ use crate::engine::active::Active;
 use crate::engine::answer::{Answer, ApplyAnswer, PlanFile};
 use crate::engine::context::{Engine, EngineError, Watcher};
 use crate::id::{AppName, RevisionNumber};
+use crate::provision::entry::Fact;
 use crate::rules;
 use crate::text::FileError;
 
@@ -127,6 +128,11 @@ impl Engine {
         let draft = Active::compile(&bundle, None).map_err(EngineError::Files)?;
         let plan = self.preview(&draft, watcher).await?;
         self.activate(actor, &revision, present, &draft).await?;
+        if !comment.is_empty() {
+            let what = format!("“{comment}”, said of going back to");
+            let fact = Fact::Revision { number, digest: revision.digest, what, operator: actor.operator };
+            self.parts.store.note(fact, None, self.parts.clock.now()).await?;
+        }
         let changes = vec![format!(
             "rolled back to {number}{}",
             if comment.is_empty() { String::new() } else { format!(": {comment}") }

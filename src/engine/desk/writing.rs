@@ -1,10 +1,10 @@
 //! Drafts: what an operator writes before it is a revision. One each; nobody else sees it.
 
 use crate::access::actor::Actor;
-use crate::connector::draft::{Draft, compare, digest_of};
-use crate::engine::answer::{Answer, DraftAnswer};
-use crate::engine::command::DraftEdit;
+use crate::connector::draft::{Draft, DraftEdit, compare, digest_of};
+use crate::engine::answer::Answer;
 use crate::engine::context::{Engine, EngineError};
+use crate::engine::trial::DraftAnswer;
 use crate::id::RevisionNumber;
 
 impl Engine {

@@ -34,6 +34,19 @@ pub struct Difference {
     pub emptied: Vec<String>,
 }
 
+/// What a parked generation would do to one user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedChange {
+    /// In which way; `None` = the user is new.
+    pub way: Option<Kind>,
+    /// What people call him.
+    pub label: String,
+    /// His key in the source.
+    pub key: String,
+    /// Old and new values, by attribute.
+    pub changes: Vec<Change>,
+}
+
 /// What `row` changes about `user`; `None` = nothing. Lists are compared as sets (RFC 7643 section 2.4). With `keeps_standing` a row
 /// without a standing leaves the user where he stood.
 pub fn compare(user: &User, row: &SourceRow, keeps_standing: bool) -> Option<Difference> {

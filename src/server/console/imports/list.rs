@@ -82,14 +82,14 @@ pub fn page(context: &Imports) -> Markup {
         h1 { "Imports" }
         (words::told(&context.told))
         @if let Some(trouble) = &context.trouble {
-            section .batch role="alert" {
+            section .notice .bad role="alert" {
                 h2 .bad { "Nothing was taken in" }
                 @for line in trouble.lines() { p { (line) } }
             }
         }
         @if may { (form(context)) }
         @if context.imports.is_empty() {
-            p .hint { "Nothing was imported yet. Upload an export of your directory, or " code { "usher import --full people.csv" } "." }
+            div .empty { p { "Nothing was imported yet. Upload an export of your directory, or " code { "usher import --full people.csv" } "." } }
         } @else {
             (table(context))
         }
@@ -102,7 +102,7 @@ fn form(context: &Imports) -> Markup {
         @if context.sources.is_empty() {
             p .hint { "No source is set up: describe one in " code { "[[sources]]" } " of " code { "usher.toml" } "." }
         } @else {
-            form .upload .card method="post" action="/imports" enctype="multipart/form-data" data-bytes-max=(UPLOAD_BYTES_MAX) {
+            form .upload .panel method="post" action="/imports" enctype="multipart/form-data" data-bytes-max=(UPLOAD_BYTES_MAX) {
                 (context.viewer.token())
                 div .fields {
                     div {

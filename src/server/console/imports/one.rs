@@ -120,8 +120,8 @@ pub fn page(context: &One) -> Markup {
     let parked = matches!(import.state, ImportState::Parked { .. });
     let files: Vec<&str> = import.files.iter().map(|file| file.rsplit('/').next().unwrap_or(file)).collect();
     let body = html! {
-        p .path { a href="/imports" { "Imports" } " / " (import.id) }
-        div .bar {
+        p .crumbs { a href="/imports" { "Imports" } " / " (import.id) }
+        div .head {
             h1 { (files.join(", ")) }
             (list::state(&import.state))
             span .hint {
@@ -131,7 +131,7 @@ pub fn page(context: &One) -> Markup {
         }
         (words::told(&context.told))
         @if let ImportState::Parked { reasons } = &import.state {
-            section .batch {
+            section .notice .note {
                 h2 { "Nothing of it counts yet" }
                 @for reason in reasons { p .finding { (reason) } }
                 @if may { (decision(context)) } @else { p .hint { "Admins decide." } }

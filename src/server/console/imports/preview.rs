@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use crate::engine::answer::{ImportAnswer, StagedChange};
-use crate::engine::intake::compare::Kind;
+use crate::engine::answer::ImportAnswer;
+use crate::engine::intake::compare::{Kind, StagedChange};
 use crate::server::console::words;
 
 /// How much.
@@ -22,18 +22,18 @@ pub fn numbers(imported: &ImportAnswer) -> Markup {
         ("missing", preview.missing, if preview.missing > 0 { "note" } else { "plain" }),
     ];
     html! {
-        ul .tiles {
-            @for (word, number, tone) in tiles { li .(tone) { strong { (number) } " " (word) } }
+        ul .tiles .tight {
+            @for (word, number, tone) in tiles { li { span .tile .(tone) { b { (number) } (word) } } }
         }
         @for finding in preview.findings.iter().chain(&imported.notes) { p .finding { (finding) } }
         @if !preview.losing.is_empty() || !preview.emptied.is_empty() || !imported.remarks.touched.is_empty() {
-            div .columns {
+            div .sideways {
                 @if !imported.remarks.touched.is_empty() { (counts("Changes, by attribute", "Users", &imported.remarks.touched)) }
                 @if !preview.losing.is_empty() { (counts("Lost", "Users", &preview.losing)) }
                 @if !preview.emptied.is_empty() { (counts("Goes empty", "Users", &preview.emptied)) }
             }
         }
-        @if !preview.missing_sample.is_empty() {
+        @if imported.sample.is_empty() && !preview.missing_sample.is_empty() {
             p { strong { "Missing: " } (preview.missing_sample.join(", ")) @if preview.missing > preview.missing_sample.len() as u64 { " and others" } }
         }
     }
@@ -41,7 +41,7 @@ pub fn numbers(imported: &ImportAnswer) -> Markup {
 
 fn counts(title: &str, unit: &str, counts: &BTreeMap<String, u64>) -> Markup {
     html! {
-        table .numbers {
+        table .numbers .panel {
             thead { tr { th { (title) } th .number { (unit) } } }
             tbody { @for (name, number) in counts { tr { th scope="row" { code { (name) } } td .number { (number) } } } }
         }
@@ -114,12 +114,20 @@ pub fn sample(sample: &[StagedChange]) -> Markup {
 }
 
 fn changes(each: &StagedChange) -> Markup {
+    if each.way.is_none() {
+        return html! {
+            @for (index, change) in each.changes.iter().enumerate() {
+                @if index > 0 { " · " }
+                span .hint { (change.path) } " " (words::value(change.new.as_ref()))
+            }
+        };
+    }
     html! {
         ul .plain {
             @for change in &each.changes {
                 li {
                     code { (change.path) } ": "
-                    @if each.way.is_some() { span .hint { (words::value(change.old.as_ref())) } " → " }
+                    span .hint { (words::value(change.old.as_ref())) } " → "
                     (words::value(change.new.as_ref()))
                 }
             }

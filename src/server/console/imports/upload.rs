@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::Multipart;
 use axum_extra::extract::multipart::{Field, MultipartError};
@@ -26,6 +26,14 @@ const WRITTEN_AT_ONCE: usize = 1 << 20;
 /// The longest of the other fields, in bytes.
 const WORD_BYTES_MAX: usize = 1_000;
 
+fn too_large() -> String {
+    let most = UPLOAD_BYTES_MAX >> 20;
+    format!(
+        "The files have more than {most} MiB together, which is the most. Split the export, or import it on the machine itself with \
+         `usher import`."
+    )
+}
+
 /// What came.
 #[derive(Default)]
 struct Sent {
@@ -41,9 +49,14 @@ struct Sent {
 pub async fn upload(
     State(house): State<Arc<House>>,
     visitor: Visitor<Administer>,
+    headers: HeaderMap,
     mut form: Multipart,
 ) -> Result<Response, Trouble> {
     let mut sent = Sent::default();
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > UPLOAD_BYTES_MAX as u64) {
+        return refused(&house, &visitor, (StatusCode::PAYLOAD_TOO_LARGE, too_large()), &sent).await;
+    }
     if let Err(why) = receive(&visitor, &mut form, &mut sent).await {
         return match why {
             Why::Foreign(problem) => Err(problem.into()),
@@ -93,13 +106,7 @@ enum Why {
 impl From<MultipartError> for Why {
     fn from(error: MultipartError) -> Self {
         if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let most = UPLOAD_BYTES_MAX >> 20;
-            return Self::Told(
-                error.status(),
-                format!(
-                    "The files have more than {most} MiB together, which is the most. Split the export, or import it on the machine itself with `usher import`."
-                ),
-            );
+            return Self::Told(error.status(), too_large());
         }
         Self::Told(StatusCode::BAD_REQUEST, format!("The upload broke off or can't be read: {}", error.body_text()))
     }

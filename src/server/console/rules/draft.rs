@@ -9,11 +9,12 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
+use crate::connector::draft::DraftEdit;
 use crate::connector::revision::Bundle;
 use crate::digest::Digest;
-use crate::engine::answer::{Answer, DraftAnswer};
-use crate::engine::command::{Command, DraftEdit};
-use crate::engine::trial::RulesChecked;
+use crate::engine::answer::Answer;
+use crate::engine::command::Command;
+use crate::engine::trial::{DraftAnswer, RulesChecked};
 use crate::id::RevisionNumber;
 use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::{self, Place, Viewer};
@@ -123,11 +124,11 @@ pub fn page(context: &DraftPage) -> Markup {
     let runs: Vec<_> = context.checked.examples.iter().collect();
     let parent = context.draft.draft.parent.map_or_else(|| "nothing".to_owned(), |parent| parent.to_string());
     let body = html! {
-        p .path { a href="/rules" { "Rules" } " / Your draft" }
-        div .bar {
+        p .crumbs { a href="/rules" { "Rules" } " / Your draft" }
+        div .head {
             h1 { "Your draft" }
             span .hint { "taken from " (parent) ", written " (words::moment(context.draft.draft.at, context.now)) }
-            form .tools method="post" action="/rules/draft" {
+            form .actions method="post" action="/rules/draft" {
                 (context.viewer.token())
                 button .quiet type="submit" name="what" value="drop" { "Drop the draft" }
             }
@@ -137,7 +138,7 @@ pub fn page(context: &DraftPage) -> Markup {
         (listing::mistakes(&mistakes))
         (listing::examples(&runs))
         @if context.checked.passed() {
-            p .good { "✓ Everything compiles" @if runs.is_empty() { "; there are no examples." } @else { ", and all " (runs.len()) " examples come out as they say." } }
+            p .good { "✓ Everything compiles" @if runs.is_empty() { "; there are no examples." } @else { ", and every example comes out as it says." } }
         }
         @if !context.draft.is_behind() { (go_on(context)) }
         h2 { "What differs from " (parent) }
@@ -148,7 +149,7 @@ pub fn page(context: &DraftPage) -> Markup {
 
 fn go_on(context: &DraftPage) -> Markup {
     html! {
-        section .batch {
+        section .panel {
             @if context.checked.mistakes.is_empty() {
                 form .inline method="post" action="/rules/plan" {
                     (context.viewer.token())
@@ -184,7 +185,7 @@ fn moved(context: &DraftPage, parent: &str) -> Markup {
     let both: Vec<&String> =
         context.draft.moved.keys().filter(|path| context.draft.changes.contains_key(*path)).collect();
     html! {
-        section .batch {
+        section .notice .bad {
             h2 { (active) " is active by now, your draft is based on " (parent) }
             p { "So it can't be activated: it would undo what somebody else did. This moved meanwhile:" }
             (diff::bundles(&context.parent, &context.active))

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use crate::connector::revision::{Bundle, Revision};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
+use crate::engine::context::EngineError;
 use crate::id::RevisionNumber;
 use crate::server::console::asking::{self, Trouble};
+use crate::server::console::rules::files::ask;
 use crate::server::house::House;
 use crate::server::permit::{Read, Visitor};
 use crate::server::problem::Problem;
@@ -27,7 +29,8 @@ async fn files(house: &Arc<House>, visitor: &Visitor<Read>, which: &Which) -> Re
         Some(number) => Command::RevisionShow { number: RevisionNumber(number) },
         None => Command::Export,
     };
-    match asking::ask(house, visitor, command).await? {
+    let none = |error: EngineError| Trouble::Wrong(Problem::not_found(error.to_string()));
+    match ask(house, visitor, command, "/rules").await?.map_err(none)? {
         Answer::Files { revision, bundle } => Ok((revision, bundle)),
         other => Err(asking::unexpected(&other)),
     }

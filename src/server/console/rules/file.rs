@@ -10,9 +10,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::access::Permission;
-use crate::connector::draft::{FileChange, check_path, digest_of};
+use crate::connector::draft::{DraftEdit, FileChange, check_path, digest_of};
 use crate::digest::Digest;
-use crate::engine::command::{Command, DraftEdit};
+use crate::engine::command::Command;
 use crate::engine::trial::{ExampleRun, Mistake, RulesChecked};
 use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::{self, Place, Viewer};
@@ -136,12 +136,12 @@ pub fn page(context: &File) -> Markup {
         context.checked.examples.iter().filter(|run| run.rules == context.path || run.file == context.path).collect();
     let text = context.text.as_deref().unwrap_or_default();
     let body = html! {
-        p .path { a href="/rules" { "Rules" } " / " (context.path) }
-        div .bar {
+        p .crumbs { a href="/rules" { "Rules" } " / " (context.path) }
+        div .head {
             h1 { code { (context.path) } }
             @if let Some(change) = context.change { (diff::mark(change)) }
             span .hint { "of " (context.of) @if !context.apps.is_empty() { ", used by " (context.apps.join(", ")) } }
-            @if context.text.is_some() && context.change.is_none() { a .tools href=(format!("/rules/export/{}", context.path)) { "Download" } }
+            @if context.text.is_some() && context.change.is_none() { nav .actions aria-label="File" { a .button href=(format!("/rules/export/{}", context.path)) { "Download" } } }
         }
         (words::told(&context.told))
         (listing::mistakes(&here))
@@ -154,7 +154,7 @@ pub fn page(context: &File) -> Markup {
         } @else {
             (listing::lines(text, &here))
         }
-        @if !runs.is_empty() { section { h2 { "Examples" } (listing::examples(&runs)) } }
+        @if !runs.is_empty() { section .panel { h2 { "Examples" } (listing::examples(&runs)) } }
         @if context.path.ends_with(".rhai") && context.text.is_some() {
             section { h2 { "Try it on a user" } (trial::form(&context.apps, context.apps.first().map_or("", String::as_str), "")) }
         }

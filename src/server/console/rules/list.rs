@@ -86,12 +86,12 @@ pub fn page(context: &Rules) -> Markup {
     let mistakes: Vec<_> = context.checked.mistakes.iter().collect();
     let failed: Vec<_> = context.checked.examples.iter().filter(|run| !run.passed()).collect();
     let body = html! {
-        div .bar {
+        div .head {
             h1 { "Rules" }
-            nav .tools aria-label="Rules" {
-                a href="/rules/try" { "Try on a user" }
-                a href="/rules/revisions" { "Revisions" }
-                a href="/rules/export" { "Export all" }
+            nav .actions aria-label="Rules" {
+                a .button href="/rules/try" { "Try on a user" }
+                a .button href="/rules/revisions" { "Revisions" }
+                a .button href="/rules/export" { "Export all" }
             }
         }
         (words::told(&context.told))
@@ -100,12 +100,12 @@ pub fn page(context: &Rules) -> Markup {
         (listing::mistakes(&mistakes))
         @if !failed.is_empty() { p .trouble { (failed.len()) " of " (context.checked.examples.len()) " examples do not come out as they say." } (listing::examples(&failed)) }
         @if context.files.shown().files.is_empty() {
-            p .hint { "There are no files yet. " code { "usher apply" } " brings those of the workspace, or begin with a new one." }
+            div .empty { p { "There are no files yet. " code { "usher apply" } " brings those of the workspace, or begin with a new one." } }
         } @else {
             (table(context))
         }
         @if may {
-            form .inline method="post" action="/rules" {
+            form .inline .panel method="post" action="/rules" {
                 (context.viewer.token())
                 label for="file" { "New file" }
                 input #file name="file" required placeholder="rules/crm.rhai, apps/crm.toml, connectors/crm.toml" maxlength="100";
@@ -134,7 +134,7 @@ fn active(context: &Rules) -> Markup {
 fn draft(context: &Rules) -> Markup {
     html! {
         @if let Some(draft) = &context.files.draft {
-            section .batch {
+            section .notice .note {
                 h2 { "Your draft" }
                 p {
                     "Taken from " (draft.draft.parent.map_or_else(|| "nothing".to_owned(), |parent| parent.to_string())) ", written "
@@ -143,7 +143,7 @@ fn draft(context: &Rules) -> Markup {
                     " The files below are yours; nothing runs on them."
                 }
                 @if draft.is_behind() { p .finding { "Another revision was activated since: see what moved." } }
-                p { a .button href="/rules/draft" { "See the differences, plan, activate" } }
+                p { a .button .primary href="/rules/draft" { "See the differences, plan, activate" } }
             }
         }
     }
@@ -154,7 +154,7 @@ fn table(context: &Rules) -> Markup {
     html! {
         div .wide {
             table .files {
-                thead { tr { th { "File" } th { "Used by" } th .number { "Lines" } th { "Examples" } th { "Draft" } } }
+                thead { tr { th { "File" } th { "Used by" } th .number { "Lines" } th { "Examples" } @if context.files.draft.is_some() { th { "Draft" } } } }
                 @for (folder, title) in [("rules/", "Scripts and their examples"), ("apps/", "Apps"), ("connectors/", "Connectors"), ("roles.toml", "Roles by condition")] {
                     @let paths: Vec<&String> = bundle.files.keys().filter(|path| path.starts_with(folder)).collect();
                     @if !paths.is_empty() {
@@ -186,7 +186,7 @@ fn row(context: &Rules, path: &str) -> Markup {
                 @else if !runs.is_empty() { span .good { (runs.len()) " pass" } }
                 @else if path.ends_with(".rhai") { span .hint { "none" } }
             }
-            td { @if let Some(change) = change { (diff::mark(*change)) } }
+            @if context.files.draft.is_some() { td { @if let Some(change) = change { (diff::mark(*change)) } } }
         }
     }
 }

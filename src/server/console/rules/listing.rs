@@ -8,7 +8,7 @@ use crate::server::console::rules::files::address;
 /// A file's lines. What is wrong stands beneath the line that it is about.
 pub fn lines(text: &str, mistakes: &[&Mistake]) -> Markup {
     html! {
-        ol .listing {
+        ol .listing tabindex="0" {
             @for (number, line) in (1..).zip(text.lines()) {
                 @let wrong: Vec<&&Mistake> = mistakes.iter().filter(|mistake| mistake.line == number).collect();
                 li id=(format!("L{number}")) .wrong[!wrong.is_empty()] {
@@ -26,7 +26,7 @@ pub fn lines(text: &str, mistakes: &[&Mistake]) -> Markup {
 pub fn mistakes(mistakes: &[&Mistake]) -> Markup {
     html! {
         @if !mistakes.is_empty() {
-            ul .mistakes role="alert" {
+            ul .mistakes .notice .bad role="alert" {
                 @for mistake in mistakes {
                     li {
                         a href=(place(mistake)) data-line=(mistake.line) data-column=(mistake.column) {
@@ -56,7 +56,7 @@ pub fn examples(runs: &[&ExampleRun]) -> Markup {
         @for run in runs.iter().filter(|run| !run.passed()) { (failed(run)) }
         @if !passed.is_empty() {
             details .passed {
-                summary { span .good { "✓ " (passed.len()) } @if passed.len() == 1 { " example comes" } @else { " examples come" } " out as it says" }
+                summary { span .good { "✓ " (passed.len()) } @if passed.len() == 1 { " example passes" } @else { " examples pass" } }
                 ul { @for run in passed { li { (run.name) " " span .hint { (run.file) } } } }
             }
         }

@@ -1,5 +1,7 @@
 //! A plan as people read it: how much of what, what is held and why, and some of each kind.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
 use crate::engine::answer::{AppPlan, PlanFile};
@@ -10,6 +12,9 @@ use crate::server::console::words;
 
 /// Operations of one kind that are shown.
 const SAMPLE_MAX: usize = 15;
+/// A finding that so many operations share is said once above them; the most often shared ones.
+const COMMON_MIN: u64 = 3;
+const COMMON_MAX: usize = 5;
 /// Changes of one operation that are shown; the rest is counted.
 const CHANGES_MAX: usize = 6;
 
@@ -24,13 +29,14 @@ pub fn all(plan: &PlanFile) -> Markup {
 fn one(plan: &AppPlan) -> Markup {
     let counts = &plan.summary.counts;
     html! {
-        section .plan {
+        section .panel {
             h2 { (plan.summary.app) }
             @if let Some(trouble) = &plan.trouble { p .trouble { (trouble) } }
             @if counts.total() == 0 {
                 p { "Nothing to do: " (counts.unchanged) " of " (counts.pairs) " accounts are as they should be." }
             } @else {
                 (numbers(plan))
+                (common(&plan.operations))
                 p .hint { (counts.unchanged) " of " (counts.pairs) " pairs stay as they are." }
             }
             @for finding in &plan.summary.findings { p .finding { (finding) } }
@@ -40,6 +46,20 @@ fn one(plan: &AppPlan) -> Markup {
             }
             @if !plan.skipped.is_empty() { (skipped(&plan.skipped, counts.skipped)) }
         }
+    }
+}
+
+/// What several operations have in common: said once, with their number among those that are kept.
+fn common(operations: &[Planned]) -> Markup {
+    let mut numbers: BTreeMap<String, u64> = BTreeMap::new();
+    let findings = operations.iter().flat_map(|planned| &planned.findings);
+    for finding in findings.filter(|finding| finding.severity != Severity::Clear) {
+        *numbers.entry(finding.to_string()).or_default() += 1;
+    }
+    let mut often: Vec<(String, u64)> = numbers.into_iter().filter(|(_, number)| *number >= COMMON_MIN).collect();
+    often.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
+    html! {
+        @for (finding, number) in often.iter().take(COMMON_MAX) { p .finding { (number) " of these: " (finding) } }
     }
 }
 

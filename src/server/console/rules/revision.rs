@@ -134,7 +134,7 @@ pub async fn back(
 /// The form that goes back, beneath the plan of it.
 pub fn go_back(viewer: &Viewer, number: RevisionNumber, over: Option<RevisionNumber>) -> Markup {
     html! {
-        section .batch {
+        section .panel {
             form .inline method="post" action=(format!("/rules/revisions/{}", number.0)) {
                 (viewer.token())
                 @if let Some(over) = over { input type="hidden" name="over" value=(over.0); }
@@ -154,12 +154,12 @@ pub fn page(context: &RevisionPage) -> Markup {
     let is_active = context.active == Some(revision.number);
     let may = context.viewer.role >= Permission::Administer.needs();
     let body = html! {
-        p .path { a href="/rules" { "Rules" } " / " a href="/rules/revisions" { "Revisions" } " / " (revision.number) }
-        div .bar {
+        p .crumbs { a href="/rules" { "Rules" } " / " a href="/rules/revisions" { "Revisions" } " / " (revision.number) }
+        div .head {
             h1 { (revision.number) }
             @if is_active { span .badge .good { "active" } }
             span .hint { "by " (context.author) ", " (words::moment(revision.at, context.now)) " · " code { (revision.digest.short()) } }
-            a .tools href=(format!("/rules/export?revision={}", revision.number.0)) { "Export all" }
+            nav .actions aria-label="Revision" { a .button href=(format!("/rules/export?revision={}", revision.number.0)) { "Export all" } }
         }
         (words::told(&context.told))
         @if !revision.comment.is_empty() { p { "“" (revision.comment) "”" } }

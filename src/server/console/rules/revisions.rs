@@ -54,11 +54,11 @@ pub async fn show(State(house): State<Arc<House>>, visitor: Visitor<Read>) -> Re
 /// The page.
 pub fn page(context: &Revisions) -> Markup {
     let body = html! {
-        p .path { a href="/rules" { "Rules" } " / Revisions" }
+        p .crumbs { a href="/rules" { "Rules" } " / Revisions" }
         h1 { "Revisions" }
         (words::told(&context.told))
         @if context.revisions.is_empty() {
-            p .hint { "There is none yet: activating a draft, or " code { "usher apply" } ", makes the first." }
+            div .empty { p { "There is none yet: activating a draft, or " code { "usher apply" } ", makes the first." } }
         } @else {
             div .wide {
                 table {

@@ -14,13 +14,16 @@ use crate::engine::command::{Command, UserRef};
 use crate::engine::context::EngineError;
 use crate::engine::explained::{AttributeLine, EntitlementLine};
 use crate::engine::trial::{Mistake, RulesTried};
-use crate::id::AppName;
+use crate::id::{AppName, UserId};
 use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::{self, Place, Viewer};
 use crate::server::console::rules::{files, listing, plan};
 use crate::server::console::{sign_in, words};
 use crate::server::house::House;
 use crate::server::permit::{Read, Visitor};
+
+/// Users that are offered instead of one who is not there.
+const NEAR_MAX: usize = 10;
 
 /// What the page shows.
 #[derive(Debug, Clone)]
@@ -37,6 +40,8 @@ pub struct Trial {
     pub tried: Option<RulesTried>,
     /// Why nothing did.
     pub trouble: Option<String>,
+    /// Users who may be meant.
+    pub near: Vec<(UserId, String)>,
     /// What is wrong with the files, if that is why.
     pub mistakes: Vec<Mistake>,
 }
@@ -73,6 +78,7 @@ pub async fn show(
         draft,
         tried: None,
         trouble: (!told.is_empty()).then(|| told.join(" ")),
+        near: Vec::new(),
         mistakes: Vec::new(),
     };
     let Ok(app) = AppName::new(asked.app.as_str()) else {
@@ -86,16 +92,28 @@ pub async fn show(
             Ok(Answer::RulesTried(tried)) => context.tried = Some(*tried),
             Ok(other) => return Err(asking::unexpected(&other)),
             Err(EngineError::Files(errors)) => context.mistakes = errors.into_iter().map(Mistake::from).collect(),
-            Err(error) => context.trouble = Some(error.to_string()),
+            Err(error) => {
+                context.trouble = Some(error.to_string());
+                context.near = near(&house, &visitor, asked.user.trim()).await?;
+            }
         }
     }
     Ok(page(&context).into_response())
 }
 
+/// Users who may be meant by a text that names nobody.
+async fn near(house: &Arc<House>, visitor: &Visitor<Read>, text: &str) -> Result<Vec<(UserId, String)>, Trouble> {
+    let command = Command::Users { search: Some(text.to_owned()), limit: NEAR_MAX };
+    match asking::ask(house, visitor, command).await? {
+        Answer::Users(users) => Ok(users.iter().take(NEAR_MAX).map(|user| (user.id, user.label())).collect()),
+        other => Err(asking::unexpected(&other)),
+    }
+}
+
 /// The form that asks.
 pub fn form(apps: &[String], app: &str, user: &str) -> Markup {
     html! {
-        form .inline method="get" action="/rules/try" {
+        form .inline .panel method="get" action="/rules/try" {
             label for="user" { "User" }
             input #user name="user" value=(user) required placeholder="e-mail, name, key or id" maxlength="200";
             label for="app" { "in" }
@@ -113,11 +131,15 @@ pub fn form(apps: &[String], app: &str, user: &str) -> Markup {
 pub fn page(context: &Trial) -> Markup {
     let mistakes: Vec<&Mistake> = context.mistakes.iter().collect();
     let body = html! {
-        p .path { a href="/rules" { "Rules" } " / Try on a user" }
+        p .crumbs { a href="/rules" { "Rules" } " / Try on a user" }
         h1 { "Try on a user" }
         p .hint { "With " @if context.draft { a href="/rules/draft" { "your draft" } } @else { "the active rules" } ". Nothing is written anywhere." }
         (form(&context.apps, &context.asked.0, &context.asked.1))
         @if let Some(trouble) = &context.trouble { p .trouble role="alert" { (trouble) } }
+        @if !context.near.is_empty() {
+            p { "Meant may be: " }
+            ul { @for (user, label) in &context.near { li { a href=(format!("/rules/try?app={}&user={user}", sign_in::urlencode(&context.asked.0))) { (label) } } } }
+        }
         @if !mistakes.is_empty() { p { "The rules are wrong; nobody can be tried:" } (listing::mistakes(&mistakes)) }
         @if let Some(tried) = &context.tried { (outcome(tried)) }
     };
@@ -127,7 +149,7 @@ pub fn page(context: &Trial) -> Markup {
 fn outcome(tried: &RulesTried) -> Markup {
     let it = &tried.explained;
     html! {
-        section .result {
+        section .panel {
             h2 { a href=(format!("/users/{}", it.user)) { (it.label) } " in " (it.app) }
             dl {
                 dt { "Account" } dd { (it.account.words) @if let Some(name) = &it.account.user_name { " · " (name) } }
@@ -164,7 +186,6 @@ fn attributes(tried: &RulesTried) -> Markup {
                 thead { tr {
                     th { "Attribute" } th { "Account now" }
                     @if tried.draft { th { "Active rules" } th { "Draft" } } @else { th { "Rules" } }
-                    th { "Line" }
                 } }
                 tbody {
                     @for path in paths {
@@ -172,14 +193,16 @@ fn attributes(tried: &RulesTried) -> Markup {
                         @let desired = line.and_then(|line| line.desired.as_ref());
                         @let moves = tried.draft && !same(desired, wanted_now(path));
                         tr .differs[line.is_some_and(|line| line.differs) || moves] {
-                            th scope="row" { code { (path) } }
+                            th scope="row" {
+                                code { (path) }
+                                @if let Some(at) = line.and_then(|line| line.line.as_deref()) { br; span .hint { (place(at)) } }
+                            }
                             td { (words::value(line.and_then(|line| line.pushed.as_ref()))) }
                             @if tried.draft { td { (words::value(wanted_now(path))) } }
                             td .new[moves || line.is_some_and(|line| line.differs)] {
                                 (words::value(desired))
                                 @if let Some(line) = line.filter(|line| !line.note.is_empty()) { " " span .hint { (line.note) } }
                             }
-                            td .hint { @if let Some(at) = line.and_then(|line| line.line.as_deref()) { (place(at)) } }
                         }
                     }
                 }
@@ -209,20 +232,19 @@ fn entitlements(tried: &RulesTried) -> Markup {
     html! {
         div .wide {
             table .tried {
-                thead { tr { th { "Entitlement" } th { "Account now" } @if tried.draft { th { "Active rules" } th { "Draft" } } @else { th { "Rules" } } th { "Line" } } }
+                thead { tr { th { "Entitlement" } th { "Account now" } @if tried.draft { th { "Active rules" } th { "Draft" } } @else { th { "Rules" } } } }
                 tbody {
                     @for line in lines {
                         @let moves = tried.draft && line.wanted.is_some_and(|wanted| wanted != granted(&line.kind, &line.name));
                         tr .differs[line.differs || moves] {
-                            th scope="row" { (line.kind) " “" (line.name) "”" }
+                            th scope="row" { (line.kind) " “" (line.name) "”" @if let Some(at) = &line.line { br; span .hint { (place(at)) } } }
                             td { @if line.stands.is_empty() { "not there" } @else { (line.stands) } }
                             @if tried.draft { td { (word(granted(&line.kind, &line.name))) } }
                             td .new[line.differs || moves] { (wanted(line)) }
-                            td .hint { @if let Some(at) = &line.line { (place(at)) } }
                         }
                     }
                     @for (kind, name) in tried.active_grants.iter().filter(|(kind, name)| tried.draft && !known(kind, name)) {
-                        tr .differs { th scope="row" { (kind) " “" (name) "”" } td { "not there" } td { "granted" } td .new { "not granted" } td {} }
+                        tr .differs { th scope="row" { (kind) " “" (name) "”" } td { "not there" } td { "granted" } td .new { "not granted" } }
                     }
                 }
             }

@@ -13,11 +13,12 @@ use serde::Deserialize;
 
 use crate::access::permission::{Denied, check_proof};
 use crate::clock::Timestamp;
+use crate::connector::draft::DraftEdit;
 use crate::digest::Digest;
-use crate::engine::answer::{Answer, ApplyAnswer, DraftAnswer};
-use crate::engine::command::{Command, DraftEdit};
+use crate::engine::answer::{Answer, ApplyAnswer};
+use crate::engine::command::Command;
 use crate::engine::context::EngineError;
-use crate::engine::trial::Mistake;
+use crate::engine::trial::{DraftAnswer, Mistake};
 use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::{self, Place, Viewer};
 use crate::server::console::rules::{draft, files, listing, plan, revision};
@@ -173,8 +174,8 @@ pub fn page(context: &Work) -> Markup {
         (Aim::Back(number), _) => format!("Going back to {number}"),
     };
     let body = html! {
-        p .path { a href="/rules" { "Rules" } " / " (title) }
-        div .bar { h1 { (title) } span .hint { "begun " (words::moment(context.job.began, context.now)) } }
+        p .crumbs { a href="/rules" { "Rules" } " / " (title) }
+        div .head { h1 { (title) } span .hint { "begun " (words::moment(context.job.began, context.now)) } }
         (words::told(&context.told))
         @match context.job.outcome() {
             None => (running(&context.job)),
@@ -187,7 +188,7 @@ pub fn page(context: &Work) -> Markup {
 
 fn running(job: &Job) -> Markup {
     html! {
-        section .batch role="status" {
+        section .panel role="status" {
             @match job.so_far() {
                 Some(progress) => {
                     p { (progress.step) ": " (progress.done) @if progress.total > 0 { " of " (progress.total) } }
@@ -226,7 +227,7 @@ fn decide(context: &Work) -> Markup {
         @match &context.job.aim {
             Aim::Plan(digest) => {
                 @match &context.draft {
-                    Some(draft) if draft.digest == *digest => section .batch {
+                    Some(draft) if draft.digest == *digest => section .panel {
                         (draft::activate(&context.viewer, *digest))
                         p { a href="/rules/draft" { "Back to the draft" } }
                     },
@@ -242,7 +243,7 @@ fn decide(context: &Work) -> Markup {
 
 fn refused(error: &EngineError) -> Markup {
     html! {
-        section .batch role="alert" {
+        section .notice .bad role="alert" {
             h2 .bad { "Not done; nothing was changed" }
             @match error {
                 EngineError::Files(errors) => {

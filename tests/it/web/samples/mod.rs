@@ -6,8 +6,10 @@ pub(crate) mod activity;
 pub(crate) mod approvals;
 pub(crate) mod apps;
 pub(crate) mod home;
+pub(crate) mod imports;
 pub(crate) mod parts;
 pub(crate) mod people;
+pub(crate) mod rules;
 pub(crate) mod sign_in;
 pub(crate) mod users;
 
@@ -22,6 +24,8 @@ pub(crate) fn all() -> Vec<(&'static str, Pages)> {
         ("approvals", approvals::pages()),
         ("apps", apps::pages()),
         ("home", home::pages()),
+        ("imports", imports::pages()),
+        ("rules", rules::pages()),
         ("sign_in", sign_in::pages()),
         ("users", users::pages()),
     ]
