@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use house::House;
-use usher::server::{House as Web, Settings, web};
+use usher::server::{House as Web, Net, Settings, SignInSettings, web};
 
 const PASSWORD: &str = "correct horse battery staple";
 const RUNS: usize = 40;
@@ -70,7 +70,13 @@ impl Browser {
         let listen: SocketAddr = listener.local_addr().unwrap();
         let origin = format!("http://{listen}");
         let (stop, stopped) = tokio::sync::watch::channel(false);
-        let settings = Settings { listen, origin: origin.clone(), sources: Vec::new() };
+        let settings = Settings {
+            listen,
+            origin: origin.clone(),
+            sources: Vec::new(),
+            net: Net::default(),
+            sign_in: SignInSettings::default(),
+        };
         tokio::spawn(web::serve(Web::new(Arc::clone(&house.engine), settings), listener, stopped));
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let once = house.engine.bootstrap().await.unwrap();

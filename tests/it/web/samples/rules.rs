@@ -204,7 +204,7 @@ fn work_of(aim: Aim, outcome: Option<Result<Answer, EngineError>>) -> String {
         Some(outcome) => Job::ended(aim, Some(RevisionNumber(2)), NOW, outcome),
         None => {
             let job = Job::begun(aim, None, NOW);
-            job.progress(Progress { step: HARMFUL.to_owned(), done: 3, total: 9 });
+            job.progress(Progress { app: None, step: HARMFUL.to_owned(), done: 3, total: 9 });
             job
         }
     };
