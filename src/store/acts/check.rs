@@ -140,7 +140,8 @@ impl Recount {
             }
             Ok(true)
         })?;
-        // What ended before it was counted is in no count.
+        // What ended before it was counted is in no count; what was archived is counted still.
+        let hours = if retention::archived(rows)? == 0 { hours } else { Vec::new() };
         for (hour, app, count) in hours {
             for (status, kept) in count.0 {
                 let counted = self.ended.get(&(hour, app.clone(), status)).copied().unwrap_or_default();

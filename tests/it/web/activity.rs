@@ -26,6 +26,7 @@ async fn with_a_failure() -> Site {
 /// Time passes, and whoever was signed in signs in again.
 async fn later(site: &mut Site, span: Span) {
     site.house.advance(span);
+    site.cookie = None;
     let answer = site.post("/sign-in", &[("name", "admin"), ("password", PASSWORD)]).await;
     site.keep(&answer);
 }
