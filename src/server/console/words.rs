@@ -43,8 +43,11 @@ pub fn value(value: Option<&Value>) -> String {
     value.map_or_else(|| "(none)".to_owned(), ToString::to_string)
 }
 
+/// A column of a diff: its title, and what is known of each change.
+pub type Note<'n> = Option<(&'n str, &'n dyn Fn(&Change) -> String)>;
+
 /// Attributes old and new; `note` adds a column with what is known of each (the rule's line, for example).
-pub fn diff(changes: &[Change], note: Option<(&str, &dyn Fn(&Change) -> String)>) -> Markup {
+pub fn diff(changes: &[Change], note: Note<'_>) -> Markup {
     html! {
         @if !changes.is_empty() {
             table .diff {
