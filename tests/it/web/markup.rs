@@ -176,7 +176,7 @@ fn tokens(tags: &[Tag]) -> Vec<String> {
     for tag in tags {
         match (tag.name.as_str(), tag.is_end) {
             ("form", false) => {
-                form = Some((tag.get("action").unwrap_or_default(), tag.get("method") == Some("post"), false))
+                form = Some((tag.get("action").unwrap_or_default(), tag.get("method") == Some("post"), false));
             }
             ("form", true) => {
                 if let Some((action, true, false)) = form.take() {

@@ -26,6 +26,9 @@ const FLAGS: [&str; 11] = [
     "--hide-scrollbars",
 ];
 
+/// A browser that has no time for a picture is asked again: on a busy machine it gives up after a while.
+const SCREENSHOT_TRIES: u32 = 3;
+
 /// A command of the driver that the WebDriver standard does not have.
 #[derive(Debug)]
 struct Own {
@@ -166,6 +169,11 @@ impl Browser {
     /// The visible part, as a file.
     pub(crate) async fn screenshot(&self, file: &Path) {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        for _ in 1..SCREENSHOT_TRIES {
+            if let Ok(picture) = self.client.screenshot().await {
+                return std::fs::write(file, picture).unwrap();
+            }
+        }
         std::fs::write(file, self.client.screenshot().await.unwrap()).unwrap();
     }
 

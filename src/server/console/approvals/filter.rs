@@ -90,9 +90,9 @@ impl Asked {
                     label for="user" { "User" }
                     input #user name="user" type="search" value=(self.user) placeholder="Part of a name" maxlength="100";
                 }
-                (choice("app", "App", &self.app, apps.collect()))
-                (choice("kind", "Kind", &self.kind, kinds.collect()))
-                (choice("finding", "Finding", &self.finding, findings.collect()))
+                (choice("app", "App", &self.app, &apps.collect::<Vec<_>>()))
+                (choice("kind", "Kind", &self.kind, &kinds.collect::<Vec<_>>()))
+                (choice("finding", "Finding", &self.finding, &findings.collect::<Vec<_>>()))
                 button type="submit" { "Show" }
                 @if self.restricts() { a href=(path) { "Show all" } }
             }
@@ -100,13 +100,13 @@ impl Asked {
     }
 }
 
-fn choice(name: &str, title: &str, chosen: &str, offered: Vec<(String, String)>) -> Markup {
+fn choice(name: &str, title: &str, chosen: &str, offered: &[(String, String)]) -> Markup {
     html! {
         div {
             label for=(name) { (title) }
             select id=(name) name=(name) {
                 option value="" { "Any" }
-                @for (word, title) in &offered { option value=(word) selected[word == chosen] { (title) } }
+                @for (word, title) in offered { option value=(word) selected[word == chosen] { (title) } }
                 @if !chosen.is_empty() && offered.iter().all(|(word, _)| word != chosen) {
                     option value=(chosen) selected { (chosen) " (nothing)" }
                 }

@@ -31,7 +31,7 @@ pub struct Pressed {
 
 /// What came of something that may take long.
 enum Outcome {
-    Ended(Answer),
+    Ended(Box<Answer>),
     Failed(Vec<String>),
     GoesOn,
 }
@@ -49,7 +49,7 @@ async fn carried<L: Level>(house: &Arc<House>, visitor: &Visitor<L>, command: Co
     match tokio::time::timeout(PATIENCE, task).await {
         Err(_) => Ok(Outcome::GoesOn),
         Ok(Err(error)) => Err(EngineError::Invalid(error.to_string()).into()),
-        Ok(Ok(Ok(answer))) => Ok(Outcome::Ended(answer)),
+        Ok(Ok(Ok(answer))) => Ok(Outcome::Ended(Box::new(answer))),
         Ok(Ok(Err(error @ (EngineError::Invalid(_) | EngineError::Files(_))))) => {
             Ok(Outcome::Failed(error.to_string().lines().map(str::to_owned).collect()))
         }
@@ -71,12 +71,12 @@ pub async fn test(
     let name: AppName = asking::part("app", &app)?;
     let back = format!("/apps/{name}");
     match carried(&house, &visitor, Command::AppTest { app: name }).await? {
-        Outcome::Ended(Answer::Tested(tested)) => {
+        Outcome::Ended(answer) => {
+            let Answer::Tested(tested) = *answer else { return Err(asking::unexpected(&answer)) };
             // After the test: a good one ends a quarantine.
             let frame = one::frame(&house, &visitor, &app).await?;
             Ok(tested::page(&Tested { frame, checks: tested.checks }).into_response())
         }
-        Outcome::Ended(answer) => Err(asking::unexpected(&answer)),
         Outcome::Failed(lines) => Ok(asking::go(&house, &visitor, &back, lines)),
         Outcome::GoesOn => {
             let line = "The target has not answered yet; the test goes on. Look again in a moment.".to_owned();
@@ -122,8 +122,10 @@ pub async fn refresh(
     let app: AppName = asking::part("app", &app)?;
     let back = format!("/apps/{app}/entitlements");
     let told = match carried(&house, &visitor, Command::Refresh { app }).await? {
-        Outcome::Ended(Answer::Refreshed(refreshed)) => refreshed_words(&refreshed),
-        Outcome::Ended(answer) => return Err(asking::unexpected(&answer)),
+        Outcome::Ended(answer) => match *answer {
+            Answer::Refreshed(refreshed) => refreshed_words(&refreshed),
+            other => return Err(asking::unexpected(&other)),
+        },
         Outcome::Failed(lines) => lines,
         Outcome::GoesOn => {
             vec!["It goes on, and this page shows what it found when it ends: load it again in a while.".to_owned()]
