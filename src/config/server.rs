@@ -90,25 +90,8 @@ impl RawServer {
                 Some(origin)
             }
         };
-        let tls = match (self.tls_cert, self.tls_key) {
-            (None, None) => None,
-            (Some(cert), Some(key)) => Some(TlsPaths { cert: cert.into_inner(), key: key.into_inner() }),
-            (Some(only), None) | (None, Some(only)) => {
-                return Err((only.span().start, "TLS needs both: `tls_cert` and `tls_key`".to_owned()));
-            }
-        };
-        let metrics = match self.metrics {
-            None => Metrics::default(),
-            Some(typed) => match typed.get_ref().as_str() {
-                "token" => Metrics::Token,
-                "open" => Metrics::Open,
-                "off" => Metrics::Off,
-                other => {
-                    let reason = format!("`{other}` says nothing; expected \"token\", \"open\" or \"off\"");
-                    return Err((typed.span().start, reason));
-                }
-            },
-        };
+        let tls = tls(self.tls_cert, self.tls_key)?;
+        let metrics = self.metrics.map_or(Ok(Metrics::default()), metrics)?;
         if self.behind_proxy && origin.is_none() {
             return Err((at, "behind_proxy needs `origin`: the https address that browsers see".to_owned()));
         }
@@ -131,5 +114,27 @@ impl RawServer {
         }
         let behind_proxy = self.behind_proxy;
         Ok(ServerConfig { listen: Some(listen), origin, behind_proxy, tls, metrics, passwords, openid })
+    }
+}
+
+/// Both files of TLS, or neither.
+fn tls(cert: Option<Spanned<PathBuf>>, key: Option<Spanned<PathBuf>>) -> Result<Option<TlsPaths>, (usize, String)> {
+    match (cert, key) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => Ok(Some(TlsPaths { cert: cert.into_inner(), key: key.into_inner() })),
+        (Some(only), None) | (None, Some(only)) => {
+            Err((only.span().start, "TLS needs both: `tls_cert` and `tls_key`".to_owned()))
+        }
+    }
+}
+
+/// Who may read `/metrics`, as typed.
+fn metrics(typed: Spanned<String>) -> Result<Metrics, (usize, String)> {
+    let at = typed.span().start;
+    match typed.into_inner().as_str() {
+        "token" => Ok(Metrics::Token),
+        "open" => Ok(Metrics::Open),
+        "off" => Ok(Metrics::Off),
+        other => Err((at, format!("`{other}` says nothing; expected \"token\", \"open\" or \"off\""))),
     }
 }

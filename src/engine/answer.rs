@@ -19,8 +19,8 @@ use crate::engine::intake::compare::StagedChange;
 use crate::engine::overview::Overview;
 use crate::engine::paged::{PageAnswer, RolesAnswer};
 use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
-use crate::engine::perform::SourceRead;
 use crate::engine::queue::{Decided, QueuePage};
+pub use crate::engine::refreshed::{Concern, EntitlementsAnswer, Meaning, RefreshAnswer};
 use crate::engine::retention::Pruned;
 use crate::engine::rolled::RollAnswer;
 use crate::engine::trial::{DraftAnswer, RulesChecked, RulesTried};
@@ -28,7 +28,6 @@ use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
 use crate::provision::drift::ReconcileReport;
 use crate::provision::edge::Edge;
-use crate::provision::entitlement::{CatalogueDiff, Entitlement};
 use crate::provision::entry::Entry;
 use crate::provision::escalation::Escalation;
 use crate::provision::event::{Event, StatusKind};
@@ -303,63 +302,6 @@ pub struct Check {
     pub level: CheckLevel,
     /// What was found, and what to do.
     pub finding: String,
-}
-
-/// What a refresh found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefreshAnswer {
-    /// Which app.
-    pub app: AppName,
-    /// How each source went.
-    pub sources: Vec<SourceRead>,
-    /// What is not as it was.
-    pub diff: CatalogueDiff,
-    /// What the rules grant, name by name, and what each name means now.
-    pub concerns: Vec<Concern>,
-}
-
-/// A name that the rules grant, evaluated over everybody who has the app.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Concern {
-    /// `group`, `role`, …
-    pub kind: String,
-    /// The name.
-    pub name: String,
-    /// To how many users.
-    pub users: u64,
-    /// What people call some of them.
-    pub sample: Vec<String>,
-    /// What the name means now.
-    pub meaning: Meaning,
-}
-
-/// What a granted name means after a refresh.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Meaning {
-    /// What it meant before.
-    Same,
-    /// One that was not there before, or was called otherwise.
-    Now,
-    /// Nothing: it was never there.
-    Unknown,
-    /// Nothing any more: what it meant is gone.
-    Gone,
-    /// Nothing any more: what it meant is called so now.
-    RenamedTo(String),
-    /// Several.
-    Ambiguous,
-}
-
-/// What an app can grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EntitlementsAnswer {
-    /// Which app.
-    pub app: AppName,
-    /// The last refresh; `None` = never.
-    pub refreshed: Option<Timestamp>,
-    /// By kind and name, also those that are gone.
-    pub entitlements: Vec<Entitlement>,
 }
 
 /// A revision was applied, or would be.

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::credential::{TokenKind, Typed};
 use crate::access::operator::{FourEyes, Role};
-use crate::access::permission::Permission;
 use crate::clock::{Span, Timestamp};
 use crate::connector::draft::DraftEdit;
 use crate::connector::revision::Bundle;
@@ -445,100 +444,4 @@ pub enum Edit {
         /// The user's revision that they were made from; `None` = whatever it is.
         from: Option<u64>,
     },
-}
-
-impl Command {
-    /// What the operator needs.
-    pub fn permission(&self) -> Permission {
-        match self {
-            Self::Access(command) => command.permission(),
-            Self::Page(_)
-            | Self::Roles
-            | Self::Imports { .. }
-            | Self::ImportShow { .. }
-            | Self::Users { .. }
-            | Self::UserShow { .. }
-            | Self::Roll { .. }
-            | Self::Trends { .. }
-            | Self::Apps
-            | Self::AppShow { .. }
-            | Self::AppTest { .. }
-            | Self::Entitlements { .. }
-            | Self::Export
-            | Self::Revisions
-            | Self::RevisionShow { .. }
-            | Self::RulesCheck { .. }
-            | Self::RulesTry { draft: None, .. }
-            | Self::Plan { draft: None, .. }
-            | Self::Approvals { .. }
-            | Self::BatchShow { .. }
-            | Self::Overview
-            | Self::Queue { .. }
-            | Self::Decisions { .. }
-            | Self::Status { .. }
-            | Self::History { .. }
-            | Self::HistoryPage { .. }
-            | Self::HistoryHead
-            | Self::Explain { .. }
-            | Self::HeadsCheck { .. }
-            | Self::EventShow { .. }
-            | Self::Operators
-            | Self::Tokens
-            | Self::PasswordSet { .. }
-            | Self::TokenAdd { .. }
-            | Self::TokenRevoke { .. }
-            | Self::Doctor { .. }
-            | Self::StoreVerify => Permission::Read,
-            Self::Retry { .. } => Permission::Retry,
-            Self::Decide { dry_run: true, .. } | Self::Leavers { .. } => Permission::Read,
-            Self::Decide { .. } | Self::Rematch { .. } => Permission::Decide,
-            Self::Reconcile { last: true, .. } | Self::HistoryPrune { dry_run: true, .. } => Permission::Read,
-            Self::Import { .. }
-            | Self::ImportApply { .. }
-            | Self::ImportDrop { .. }
-            | Self::UserEdit { .. }
-            | Self::Refresh { .. }
-            | Self::Reconcile { .. }
-            | Self::AppPause { .. }
-            | Self::AppResume { .. }
-            // Files of one's own reach for the targets that they name, with the credentials that they name.
-            | Self::RulesTry { .. }
-            | Self::Plan { .. }
-            | Self::Apply { .. }
-            | Self::Rollback { .. }
-            | Self::Draft
-            | Self::DraftEdit { .. }
-            | Self::Sync { .. }
-            | Self::Disassociate { .. }
-            | Self::HistoryPrune { .. }
-            | Self::HistoryErase { .. }
-            | Self::FourEyes { .. }
-            | Self::OperatorAdd { .. }
-            | Self::OperatorDisable { .. }
-            | Self::Bootstrap
-            | Self::StoreBackup { .. } => Permission::Administer,
-        }
-    }
-
-    /// Whether it is grave enough to ask for a person who proved himself lately: decisions, activations, operators, secrets.
-    pub fn is_grave(&self) -> bool {
-        match self {
-            Self::Apply { dry_run, .. } | Self::Decide { dry_run, .. } => !dry_run,
-            Self::Access(command) => command.is_grave(),
-            Self::Rematch { .. }
-            | Self::Rollback { .. }
-            | Self::OperatorAdd { .. }
-            | Self::OperatorDisable { .. }
-            | Self::FourEyes { .. }
-            | Self::PasswordSet { .. }
-            | Self::Bootstrap
-            | Self::TokenAdd { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// Whether it reads or writes files of the machine that answers: not over the network.
-    pub fn is_for_the_machine(&self) -> bool {
-        matches!(self, Self::Import { .. } | Self::HistoryPrune { .. } | Self::StoreBackup { .. })
-    }
 }

@@ -39,7 +39,7 @@ struct Listener {
 ///
 /// `text/event-stream`: `changed` with the history's head and up to 50 events, about a second after something happened; `progress` with
 /// app, step, done and total while a cycle runs; `ended` when the token or session ends. `Last-Event-ID` tells what was missed.
-#[utoipa::path(get, path = "/live", tag = "live", params(
+#[utoipa::path(get, path = "/live", operation_id = "listen", tag = "live", params(
     ("Last-Event-ID" = Option<u64>, Header, description = "The last entry that was told")
 ), responses(
     (status = 200, description = "A stream that goes on", body = String, content_type = "text/event-stream"),

@@ -62,6 +62,7 @@ use crate::provision::entitlement::EntitlementKey;
 use crate::provision::event::StatusKind;
 use crate::provision::guard::finding::Class;
 use crate::store::query::Urgency;
+pub(crate) use crate::store::read_back::{activation_at_end, due_at_end, number_at_end, user_at_end};
 
 /// The layout's version, in the row `m/format`. A higher one is refused; a lower one is migrated.
 pub(crate) const FORMAT: u32 = 1;
@@ -478,30 +479,6 @@ pub(crate) fn bodies(first: u64) -> Key {
 /// Part `part` of a row that is kept in parts.
 pub(crate) fn part(of: &Key, part: u16) -> Key {
     of.clone().part(part)
-}
-
-/// The user id that a key ends with.
-pub(crate) fn user_at_end(key: &[u8]) -> Option<UserId> {
-    let tail = key.len().checked_sub(16)?;
-    uuid::Uuid::from_slice(&key[tail..]).ok().map(UserId)
-}
-
-/// The number (event, revision, sequence) that a key ends with.
-pub(crate) fn number_at_end(key: &[u8]) -> Option<u64> {
-    let tail = key.len().checked_sub(8)?;
-    key[tail..].try_into().ok().map(u64::from_be_bytes)
-}
-
-/// Time and revision of a key made by [`activation`].
-pub(crate) fn activation_at_end(key: &[u8]) -> Option<(Timestamp, RevisionNumber)> {
-    due_at_end(key).map(|(at, number)| (at, RevisionNumber(number.0)))
-}
-
-/// Time and event of a key made by [`due`].
-pub(crate) fn due_at_end(key: &[u8]) -> Option<(Timestamp, EventId)> {
-    let event = number_at_end(key)?;
-    let time = number_at_end(&key[..key.len() - 8])?;
-    Some((Timestamp::from_millis((time ^ (1 << 63)).cast_signed()), EventId(event)))
 }
 
 /// The texts by which a user is found without case: e-mail and userName.

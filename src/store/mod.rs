@@ -26,6 +26,7 @@ mod group;
 mod kv;
 mod layout;
 mod previous;
+mod read_back;
 mod recent;
 mod record;
 mod stored;

@@ -28,15 +28,14 @@ impl Engine {
             Command::Trends { since } => self.trends(since).await,
             Command::UserShow { user } => self.user_show(&user).await,
             Command::UserEdit { user, edit } => self.user_edit(actor, &user, edit).await,
-            Command::Apps => self.apps().await,
-            Command::AppShow { app } => self.app_show(&app).await,
-            Command::AppTest { app } => self.app_test(&app).await,
-            Command::Refresh { app } => self.app_refresh(&app).await,
-            Command::Entitlements { app, kind } => self.app_entitlements(&app, kind.as_deref()).await,
-            Command::Reconcile { app, last: true } => self.last_reconcile(&app).await,
-            Command::Reconcile { app, last: false } => self.app_reconcile(&app, watcher).await,
-            Command::AppPause { app } => self.app_pause(actor, &app).await,
-            Command::AppResume { app } => self.app_resume(actor, &app).await,
+            Command::Apps
+            | Command::AppShow { .. }
+            | Command::AppTest { .. }
+            | Command::Refresh { .. }
+            | Command::Entitlements { .. }
+            | Command::Reconcile { .. }
+            | Command::AppPause { .. }
+            | Command::AppResume { .. } => self.target(actor, command, watcher).await,
             Command::Apply { bundle, base, comment, dry_run } => {
                 self.apply(actor, bundle, base, comment, dry_run, watcher).await
             }
@@ -63,16 +62,14 @@ impl Engine {
             }
             Command::Leavers { app } => self.leavers(app).await,
             Command::Status { user, app, limit } => self.status(user.as_ref(), app, limit).await,
-            Command::History { user, filter } => self.history(user.as_ref(), filter).await,
-            Command::HistoryPage { user, filter, full } => self.history_page(user.as_ref(), filter, full).await,
-            Command::HistoryHead => Ok(Answer::Head(self.chain_head().await?)),
-            Command::HistoryPrune { keep, archive, dry_run } => {
-                self.history_prune(keep, &archive, dry_run, watcher).await
-            }
-            Command::HistoryErase { user } => self.history_erase(actor, &user).await,
-            Command::Explain { user, app, at } => self.explain(&user, &app, at).await,
-            Command::HeadsCheck { heads } => self.heads_checked(&heads).await,
-            Command::EventShow { event } => self.event_show(event).await,
+            Command::History { .. }
+            | Command::HistoryPage { .. }
+            | Command::HistoryHead
+            | Command::HistoryPrune { .. }
+            | Command::HistoryErase { .. }
+            | Command::HeadsCheck { .. }
+            | Command::Explain { .. }
+            | Command::EventShow { .. } => self.past(actor, command, watcher).await,
             Command::Retry { events } => self.retry(actor, &events).await,
             Command::Rematch { user, app } => self.rematch(actor, &user, &app).await,
             Command::Disassociate { user, app } => self.disassociate(actor, &user, &app).await,
@@ -83,6 +80,39 @@ impl Engine {
             | Command::TokenRevoke { .. } => self.keys(actor, command).await,
             Command::Access(command) => self.access(actor, command).await,
             other => self.keep(actor, other).await,
+        }
+    }
+
+    /// Commands about apps.
+    async fn target(&self, actor: &Actor, command: Command, watcher: &dyn Watcher) -> Result<Answer, EngineError> {
+        match command {
+            Command::Apps => self.apps().await,
+            Command::AppShow { app } => self.app_show(&app).await,
+            Command::AppTest { app } => self.app_test(&app).await,
+            Command::Refresh { app } => self.app_refresh(&app).await,
+            Command::Entitlements { app, kind } => self.app_entitlements(&app, kind.as_deref()).await,
+            Command::Reconcile { app, last: true } => self.last_reconcile(&app).await,
+            Command::Reconcile { app, last: false } => self.app_reconcile(&app, watcher).await,
+            Command::AppPause { app } => self.app_pause(actor, &app).await,
+            Command::AppResume { app } => self.app_resume(actor, &app).await,
+            _ => Err(nobody()),
+        }
+    }
+
+    /// Commands about what was done, and why.
+    async fn past(&self, actor: &Actor, command: Command, watcher: &dyn Watcher) -> Result<Answer, EngineError> {
+        match command {
+            Command::History { user, filter } => self.history(user.as_ref(), filter).await,
+            Command::HistoryPage { user, filter, full } => self.history_page(user.as_ref(), filter, full).await,
+            Command::HistoryHead => Ok(Answer::Head(self.chain_head().await?)),
+            Command::HistoryPrune { keep, archive, dry_run } => {
+                self.history_prune(keep, &archive, dry_run, watcher).await
+            }
+            Command::HistoryErase { user } => self.history_erase(actor, &user).await,
+            Command::Explain { user, app, at } => self.explain(&user, &app, at).await,
+            Command::HeadsCheck { heads } => self.heads_checked(&heads).await,
+            Command::EventShow { event } => self.event_show(event).await,
+            _ => Err(nobody()),
         }
     }
 
@@ -103,7 +133,11 @@ impl Engine {
                 let records = self.parts.store.backup(file.clone()).await?;
                 Ok(Answer::Done(format!("{records} records written to {}", file.display())))
             }
-            _ => Err(EngineError::Invalid("nobody answers this command; please report it".to_owned())),
+            _ => Err(nobody()),
         }
     }
+}
+
+fn nobody() -> EngineError {
+    EngineError::Invalid("nobody answers this command; please report it".to_owned())
 }

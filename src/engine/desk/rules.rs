@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::access::actor::Actor;
-use crate::access::permission::check_proof;
+use crate::access::permission::{Permission, check_proof};
 use crate::connector::revision::Bundle;
 use crate::directory::change::Cause;
 use crate::directory::user::User;
@@ -94,8 +94,8 @@ impl Engine {
         judging.await.map_err(|error| EngineError::Invalid(format!("the rules failed: {error}")))
     }
 
-    /// A draft may point an app, and so its credential, somewhere else: whoever has one like that looked at proves himself, as if he
-    /// activated it.
+    /// A draft may point an app, and so its credential, somewhere else: whoever has one like that looked at is an admin and proves
+    /// himself, as if he activated it.
     ///
     /// # Errors
     /// If he must, and did not lately.
@@ -108,6 +108,7 @@ impl Engine {
             })
         };
         if !draft.apps.values().all(known) {
+            Permission::Administer.check(actor)?;
             check_proof(actor, self.parts.clock.now())?;
         }
         Ok(())

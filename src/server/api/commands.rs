@@ -68,7 +68,7 @@ impl Watcher for Lines {
 /// Takes what the command line sends: `{"command": …}`, or for an import a form with a part `ask` and the files. Answers with lines of
 /// JSON: any number of `{"progress": …}`, then one `{"answer": …}` or `{"error": PROBLEM}`. Commands and answers are those of the same
 /// version of Usher; programs that want something lasting use the other endpoints.
-#[utoipa::path(post, path = "/commands", tag = "commands", request_body(content(
+#[utoipa::path(post, path = "/commands", operation_id = "command", tag = "commands", request_body(content(
     (serde_json::Value = "application/json", example = json!({"command": "apps"})), (Vec<u8> = "multipart/form-data")
 )), responses(
     (status = 200, description = "Lines of JSON", body = String, content_type = "application/x-ndjson"),

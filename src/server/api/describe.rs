@@ -40,6 +40,8 @@ up to 1 MiB; a restart forgets them. What is edited has an `ETag`; with `If-Matc
         (name = "history", description = "All events as a stream, and the end of the chain."),
         (name = "operators", description = "Who may act here."),
         (name = "tokens", description = "What proves programs and people to the API."),
+        (name = "live", description = "What changes, as it changes."),
+        (name = "commands", description = "What the command line on another machine asks: each command as it travels over the socket."),
     )
 )]
 pub struct Head;

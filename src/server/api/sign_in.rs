@@ -47,7 +47,7 @@ pub struct SignedIn {
 /// Sign in
 ///
 /// With name and password, for a token of one's own that lives 12 hours and may decide.
-#[utoipa::path(post, path = "/sign-in", tag = "commands", security(()), request_body = SignIn, responses(
+#[utoipa::path(post, path = "/sign-in", operation_id = "signIn", tag = "commands", security(()), request_body = SignIn, responses(
     (status = 200, body = SignedIn),
     (status = 400, body = Problem, content_type = "application/problem+json"),
     (status = 401, body = Problem, content_type = "application/problem+json"),

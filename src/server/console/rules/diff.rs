@@ -21,7 +21,7 @@ pub fn bundles(before: &Bundle, after: &Bundle) -> Markup {
         @if changes.is_empty() { p .hint { "No file differs." } }
         @for (path, change) in &changes {
             section .file {
-                h3 { a href=(address(path)) { (path) } " " (mark(*change)) }
+                h2 { a href=(address(path)) { (path) } " " (mark(*change)) }
                 (texts(before.files.get(path).map_or("", String::as_str), after.files.get(path).map_or("", String::as_str)))
             }
         }

@@ -67,7 +67,7 @@ fn failed(run: &ExampleRun) -> Markup {
     let value = |text: &str| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() };
     html! {
         section .example {
-            h3 { span .bad { "✗ " } @if run.name.is_empty() { (run.file) } @else { (run.name) " " span .hint { (run.file) } } }
+            h2 { span .bad { "✗ " } @if run.name.is_empty() { (run.file) } @else { (run.name) " " span .hint { (run.file) } } }
             @if run.deviations.iter().any(|each| !each.what.is_empty()) {
                 table .diff {
                     thead { tr { th { "What" } th { "The example says" } th { "The rules give" } } }

@@ -9,7 +9,6 @@ use usher::engine::answer::TokenAnswer;
 use usher::id::{AppName, OperatorId, TokenId};
 use usher::server::console::access::{deeds, operators, own, secrets, tokens};
 use usher::server::console::layout::Viewer;
-use usher::server::console::sign_in;
 
 const EVIL: &str = "<script>alert(1)</script>\"'&";
 const NOW: Timestamp = Timestamp::from_millis(1_772_366_400_000);
@@ -74,7 +73,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
     let app = || AppName::new("crm").unwrap();
     let kept = vec![
         KeptSecret { app: app(), origin: EVIL.into(), sealed: Some((NOW, EVIL.into())) },
-        KeptSecret { app: app(), origin: EVIL.into(), sealed: None },
+        KeptSecret { app: AppName::new("chat").unwrap(), origin: EVIL.into(), sealed: None },
     ];
     let deed = Deed { sequence: 9, at: NOW, operator: EVIL.into(), what: EVIL.into(), app: Some(app()) };
     let deeds = deeds::Deeds {
@@ -92,14 +91,6 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         passwords: true,
         now: NOW,
     };
-    let sign_in = sign_in::SignIn {
-        name: EVIL.into(),
-        next: format!("/{EVIL}"),
-        again: true,
-        trouble: Some(EVIL.into()),
-        passwords: true,
-        provider: Some(EVIL.into()),
-    };
     let secrets = secrets::Secrets { viewer: viewer(Role::Admin), told: told.clone(), secrets: kept, now: NOW };
     vec![
         ("access-operators", operators::page(&of(Role::Admin)).into_string()),
@@ -109,7 +100,5 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         ("access-secrets", secrets::page(&secrets).into_string()),
         ("access-you", own::page(&own).into_string()),
         ("access-history", deeds::page(&deeds).into_string()),
-        ("sign-in", sign_in::page(&sign_in).into_string()),
-        ("set-up", sign_in::set_up_page(Some(EVIL)).into_string()),
     ]
 }
