@@ -43,10 +43,9 @@ impl Engine {
             Command::Revisions => self.revisions().await,
             Command::RevisionShow { number } => self.revision_show(number).await,
             Command::Rollback { number, comment, over } => self.rollback(actor, (number, over), comment, watcher).await,
-            Command::Draft => self.draft(actor).await,
-            Command::DraftEdit { edit } => self.draft_edit(actor, edit).await,
-            Command::RulesCheck { app, draft } => self.rules_check(app, draft).await,
-            Command::RulesTry { app, user, draft } => self.rules_try(actor, (&app, &user), draft, watcher).await,
+            Command::Draft | Command::DraftEdit { .. } | Command::RulesCheck { .. } | Command::RulesTry { .. } => {
+                self.drafting(actor, command, watcher).await
+            }
             Command::Plan { app, user, draft } => self.plan(actor, (app.as_ref(), user.as_ref()), draft, watcher).await,
             Command::Sync { app, plan, workspace } => self.sync(actor, app.as_ref(), plan, workspace, watcher).await,
             Command::Approvals { app, limit } => self.approvals(app, limit).await,
@@ -73,13 +72,19 @@ impl Engine {
             Command::Retry { events } => self.retry(actor, &events).await,
             Command::Rematch { user, app } => self.rematch(actor, &user, &app).await,
             Command::Disassociate { user, app } => self.disassociate(actor, &user, &app).await,
-            Command::PasswordSet { .. }
-            | Command::Bootstrap
-            | Command::Tokens
-            | Command::TokenAdd { .. }
-            | Command::TokenRevoke { .. } => self.keys(actor, command).await,
             Command::Access(command) => self.access(actor, command).await,
             other => self.keep(actor, other).await,
+        }
+    }
+
+    /// Commands about rules that do not count yet.
+    async fn drafting(&self, actor: &Actor, command: Command, watcher: &dyn Watcher) -> Result<Answer, EngineError> {
+        match command {
+            Command::Draft => self.draft(actor).await,
+            Command::DraftEdit { edit } => self.draft_edit(actor, edit).await,
+            Command::RulesCheck { app, draft } => self.rules_check(app, draft).await,
+            Command::RulesTry { app, user, draft } => self.rules_try(actor, (&app, &user), draft, watcher).await,
+            _ => Err(nobody()),
         }
     }
 
@@ -119,6 +124,11 @@ impl Engine {
     /// Commands of programs, and about operators and the store.
     async fn keep(&self, actor: &Actor, command: Command) -> Result<Answer, EngineError> {
         match command {
+            Command::PasswordSet { .. }
+            | Command::Bootstrap
+            | Command::Tokens
+            | Command::TokenAdd { .. }
+            | Command::TokenRevoke { .. } => self.keys(actor, command).await,
             Command::Page(paged) => self.paged(paged).await,
             Command::Roles => self.roles().await,
             Command::Operators => self.operators().await,

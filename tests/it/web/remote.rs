@@ -120,6 +120,10 @@ fn every_kind_of_command_works_from_elsewhere_and_only_people_decide() {
     assert!(approved.code == Some(0) && approved.out.contains("Cy Cadiz"), "{approved:#?}");
     far.house.wait_until(&["status", "--user", "cy@acme.example"], |rows| rows[0]["account"]["presence"] == "active");
 
+    // What waits for the schedule is done by now, or nothing of it moves.
+    let open =
+        |event: &Json| ["queued", "running", "verifying"].iter().any(|status| event["status"].get(status).is_some());
+    far.house.wait_until(&["history"], |history| !history["events"].as_array().unwrap().iter().any(open));
     let history = far.run(None, &["history", "--json"]);
     let there: Json = serde_json::from_str(&history.out).unwrap();
     assert_eq!(there, json(&far.house.root, &["history"]), "the same answer over both doors");
