@@ -121,6 +121,9 @@ impl Demo {
             "--no-shrink",
             "--generation-database",
             "none",
+            // A stream that has no end.
+            "--exclude-path",
+            "/live",
         ]);
         if let Some(token) = token {
             command.args(["--header", &format!("Authorization: Bearer {token}")]);

@@ -10,7 +10,7 @@ use super::caller::Caller;
 use super::site::{Site, with_something_pending};
 use crate::engine::house::{Plan, people};
 
-fn decision(about: Value, ruling: &str) -> Value {
+fn decision(about: &Value, ruling: &str) -> Value {
     json!({"about": about, "ruling": ruling, "comment": "looked at"})
 }
 
@@ -34,25 +34,25 @@ async fn a_person_decides_exactly_what_was_shown() {
     assert!(person.found("/approvals?finding=privileged").await["items"].as_array().unwrap().is_empty());
     assert_eq!(person.found("/approvals/evt_2").await["event"]["status"], "pending");
     let all = json!({"all": true, "app": "app"});
-    let preview = person.done(Method::POST, "/approvals/preview", &decision(all.clone(), "approve")).await;
+    let preview = person.done(Method::POST, "/approvals/preview", &decision(&all, "approve")).await;
     assert_eq!(preview["items"].as_array().unwrap().len(), 3);
-    let rejected = decision(json!({"events": ["evt_1"]}), "reject");
+    let rejected = decision(&json!({"events": ["evt_1"]}), "reject");
     let done = person.done(Method::POST, "/approvals/decide", &rejected).await;
     assert_eq!((&done["items"][0]["event"], &done["items"][0]["done"]), (&json!("evt_1"), &json!(true)));
-    let mut late = decision(all, "approve");
+    let mut late = decision(&all, "approve");
     late["shown"] = preview["shown"].clone();
     assert_eq!(person.refused(Method::POST, "/approvals/decide", &late).await.0, 422, "one of them is decided by now");
-    let two = decision(json!({"events": ["evt_2", "evt_3"]}), "approve");
+    let two = decision(&json!({"events": ["evt_2", "evt_3"]}), "approve");
     assert_eq!(person.done(Method::POST, "/approvals/decide", &two).await["items"].as_array().unwrap().len(), 2);
     assert_eq!(person.get("/approvals/evt_1").await.status, StatusCode::NOT_FOUND);
     assert_eq!(person.found("/events/evt_1").await["event"]["decisions"][0]["comment"], "looked at");
-    assert_eq!(person.refused(Method::POST, "/approvals/decide", &decision(json!({}), "approve")).await.0, 400);
+    assert_eq!(person.refused(Method::POST, "/approvals/decide", &decision(&json!({}), "approve")).await.0, 400);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_program_never_decides_and_a_person_proves_himself_lately() {
     let site = with_something_pending().await;
-    let approve = decision(json!({"events": ["evt_1"]}), "approve");
+    let approve = decision(&json!({"events": ["evt_1"]}), "approve");
     let needs_a_person = (403, "/problems/approval-needs-a-person".to_owned());
     let program = Caller::program(&site).await;
     assert_eq!(program.refused(Method::POST, "/approvals/decide", &approve).await, needs_a_person);
@@ -68,7 +68,7 @@ async fn a_program_never_decides_and_a_person_proves_himself_lately() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cookie_counts_only_with_the_form_token_and_for_a_quarter_of_an_hour() {
     let site = with_something_pending().await;
-    let approve = decision(json!({"events": ["evt_1"]}), "approve");
+    let approve = decision(&json!({"events": ["evt_1"]}), "approve");
     let person = Caller::person(&site).await;
     let bare = site.request(Method::POST, "/api/v1/approvals/decide").json(&approve).send().await.unwrap();
     assert_eq!(bare.status(), StatusCode::FORBIDDEN);

@@ -160,12 +160,15 @@ async fn an_export_that_lost_people_is_applied_only_with_the_number_that_is_expe
     assert_eq!(active().await, 20);
 }
 
+/// Files by name, and what is said of them.
+type Case<'a> = (&'a [(&'a str, &'a [u8])], &'a str);
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn junk_is_refused_with_a_reason_and_nothing_is_taken_in() {
     let site = Site::signed_in(Plan::default()).await;
     let utf16: Vec<u8> = [0xff, 0xfe].into_iter().chain(crowd(2).into_iter().flat_map(|byte| [byte, 0])).collect();
     let people = crowd(2);
-    let cases: [(&[(&str, &[u8])], &str); 7] = [
+    let cases: [Case<'_>; 7] = [
         (&[("people.csv", b"\x00\x01\x02\xff\xfe\x00binary")], "people.csv"),
         (&[("people.csv", &utf16)], "UTF-16"),
         (&[("people.xlsx", b"PK\x03\x04")], "expected .csv"),

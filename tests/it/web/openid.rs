@@ -159,8 +159,8 @@ impl Scene {
 
     /// The session's cookie of an answer.
     fn keep(&mut self, answer: &Response) {
-        let cookies = answer.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
-        let session = cookies.filter(|cookie| cookie.starts_with("usher=")).next_back().unwrap().to_owned();
+        let mut cookies = answer.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        let session = cookies.rfind(|cookie| cookie.starts_with("usher=")).unwrap().to_owned();
         assert!(session.contains("SameSite=Strict"), "{session}");
         self.site.cookie = Some(session.split(';').next().unwrap().to_owned());
     }

@@ -112,9 +112,7 @@ async fn a_draft_is_tried_planned_activated_and_gone_back_from() {
     assert!(planned.contains("Go back to rev_1"), "{planned}");
     assert_eq!(hidden(&planned, "over"), "2");
     let back = |over: &'static str| {
-        let form =
-            [("csrf", csrf.clone()), ("what", "back".into()), ("over", over.into()), ("comment", "wrong".into())];
-        form
+        [("csrf", csrf.clone()), ("what", "back".into()), ("over", over.into()), ("comment", "wrong".into())]
     };
     let stale = back("1");
     let stale: Vec<(&str, &str)> = stale.iter().map(|(name, value)| (*name, value.as_str())).collect();

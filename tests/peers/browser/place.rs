@@ -20,7 +20,7 @@ use usher::provision::event::{Event, StatusKind};
 use usher::sandbox::{BASE_PATH, Sandbox, Seed, Settings as SandboxSettings};
 use usher::scim::{HttpTarget, Target};
 use usher::secret::Secret;
-use usher::server::{House, Settings, web};
+use usher::server::{House, Net, Settings, SignInSettings, web};
 use usher::store::Store;
 use usher::store::act::Identity;
 use usher::store::memory::MemoryStore;
@@ -101,7 +101,13 @@ impl Place {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen: SocketAddr = listener.local_addr().unwrap();
         let origin = format!("http://{listen}");
-        let settings = Settings { listen, origin: origin.clone(), sources: vec![source()] };
+        let settings = Settings {
+            listen,
+            origin: origin.clone(),
+            sources: vec![source()],
+            net: Net::default(),
+            sign_in: SignInSettings::default(),
+        };
         let (stop, stopped) = tokio::sync::watch::channel(false);
         tokio::spawn(web::serve(House::new(Arc::clone(&engine), settings), listener, stopped));
         let dir = tempfile::tempdir().unwrap();
@@ -131,7 +137,15 @@ impl Place {
     pub(crate) async fn import(&self, csv: &str) {
         let file = self.dir.path().join("people.csv");
         std::fs::write(&file, csv).unwrap();
-        self.ask(Command::Import { source: source(), files: vec![file], full: false, accept_shrink: None }).await;
+        let import = Command::Import {
+            source: source(),
+            files: vec![file],
+            full: false,
+            accept_shrink: None,
+            park: false,
+            within: None,
+        };
+        self.ask(import).await;
     }
 
     pub(crate) fn advance(&self, span: Span) {

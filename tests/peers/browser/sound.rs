@@ -10,7 +10,7 @@ use super::driver::Browser;
 use super::place::Place;
 
 /// Pages of the place, for an admin. A new page adds its address here.
-const PAGES: [(&str, &str); 14] = [
+const PAGES: &[(&str, &str)] = &[
     ("home", "/"),
     ("approvals", "/approvals"),
     ("approvals-filtered", "/approvals?app=chat&user=e"),
@@ -25,6 +25,27 @@ const PAGES: [(&str, &str); 14] = [
     ("sign-in", "/sign-in"),
     ("set-up", "/set-up"),
     ("batch", "BATCH"),
+    ("users", "/users"),
+    ("users-found", "/users?search=p1"),
+    ("user", "/users/p1@example.com"),
+    ("user-app", "/users/p1@example.com/apps/chat"),
+    ("user-provision", "/users/p1@example.com/provision"),
+    ("activity", "/activity"),
+    ("activity-failed", "/activity?status=failed"),
+    ("activity-event", "/activity/evt_1"),
+    ("activity-charts", "/activity/charts"),
+    ("activity-leavers", "/activity/leavers"),
+    ("rules", "/rules"),
+    ("rules-file", "/rules/people.rhai"),
+    ("rules-draft", "/rules/draft"),
+    ("rules-revisions", "/rules/revisions"),
+    ("rules-revision", "/rules/revisions/1"),
+    ("imports", "/imports"),
+    ("access", "/access"),
+    ("access-tokens", "/access/tokens"),
+    ("access-secrets", "/access/secrets"),
+    ("access-you", "/access/you"),
+    ("access-history", "/access/history"),
 ];
 /// Widths and schemes.
 const LOOKS: [(u32, &str); 4] = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")];
@@ -59,7 +80,7 @@ async fn every_page_is_readable_by_everybody_on_every_screen() {
     let batch = browser.run("return document.querySelector('.batch .actions a').getAttribute('href')").await;
     let mut all = Vec::new();
     for (name, path) in PAGES {
-        let path = if path == "BATCH" { batch.as_str().unwrap() } else { path };
+        let path = if *path == "BATCH" { batch.as_str().unwrap() } else { *path };
         for (width, scheme) in LOOKS {
             browser.look(width, scheme).await;
             browser.goto(path).await;
