@@ -8,13 +8,15 @@ use tokio::sync::watch;
 
 use crate::cli::demo::company::Company;
 use crate::cli::demo::expect::Expectations;
-use crate::cli::demo::walk::Walk;
+use crate::cli::demo::walk::{RENAMED, Walk};
 use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
 use crate::cli::host::socket_settings;
 use crate::cli::serve;
 use crate::cli::show::{Style, Tint};
 use crate::config::ServerConfig;
+use crate::engine::command::{Command, Edit, UserRef};
+use crate::sandbox::Faults;
 use crate::server::socket::Socket;
 
 /// See the whole walk with a company that ships with Usher.
@@ -86,6 +88,7 @@ async fn keep_serving(door: &Door, company: &Company, stop: watch::Receiver<bool
     let mut anywhere = workspace.clone();
     let listen = Some(([127, 0, 0, 1], 0).into());
     anywhere.config.server = ServerConfig { listen, origin: None, ..anywhere.config.server };
+    stumble(door, company).await?;
     let web = serve::listen(&anywhere, host).await?;
     if let Some((house, _)) = &web {
         let token = host.engine.bootstrap().await?;
@@ -97,6 +100,17 @@ async fn keep_serving(door: &Door, company: &Company, stop: watch::Receiver<bool
     }
     serve::run(host, socket, web, stop).await;
     say("\nStopped.\n")
+}
+
+/// Something that went wrong, to look at: a married name that nullplatform refuses.
+async fn stumble(door: &Door, company: &Company) -> anyhow::Result<()> {
+    let (user, target) = (UserRef(RENAMED.to_owned()), &company.nullplatform);
+    target.sandbox.set_faults(Faults::parse(&["400:1.0:PATCH"])?);
+    let edit = Edit::Set { attribute: "display_name".to_owned(), value: Some("Sora Asanuma-Ito".into()) };
+    door.ask(Command::UserEdit { user, edit }).await?;
+    door.ask(Command::Sync { app: Some(target.app.parse()?), plan: None, workspace: None }).await?;
+    target.sandbox.set_faults(Faults::parse::<&str>(&[])?);
+    Ok(())
 }
 
 /// Commands for a second terminal.
