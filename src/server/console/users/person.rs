@@ -222,7 +222,7 @@ fn account(context: &Person, row: &StatusRow) -> Markup {
         article .account aria-label=(account.app) {
             header {
                 h3 { a href=(address) { (account.app) } }
-                span .badge .(list::tone(account.presence)) { (row.shown) }
+                span .badge .(if bad { "bad" } else { list::tone(account.presence) }) { (row.shown) }
                 @if let Some(name) = account.user_name() { span .soft { (printable(name)) } }
                 a .why href=(address) { "Explain" }
             }
