@@ -51,8 +51,36 @@ async fn run() {
 /// What is looked at.
 fn paths(events: usize) -> Vec<String> {
     let event = events / 3;
-    let mut paths: Vec<String> = ["/sign-in", "/", "/approvals", "/apps"].into_iter().map(str::to_owned).collect();
-    paths.extend([format!("/activity/evt_{event}")]);
+    let mut paths: Vec<String> = [
+        "/sign-in",
+        "/",
+        "/approvals",
+        "/approvals/decided",
+        "/apps",
+        "/apps/bench",
+        "/users",
+        "/users?search=family777",
+        "/users/hr:k7",
+        "/users/hr:k7/apps/bench",
+        "/activity",
+        "/activity?status=failed",
+        "/activity?kind=delete",
+        "/activity/charts",
+        "/activity/leavers",
+        "/rules",
+        "/rules/bench.rhai",
+        "/imports",
+        "/access",
+        "/access/history",
+        "/api/v1/users?limit=50",
+        "/api/v1/events?limit=50",
+        "/api/v1/accounts?limit=50",
+        "/api/v1/apps",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
+    paths.push(format!("/activity/evt_{event}"));
     paths
 }
 
