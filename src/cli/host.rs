@@ -73,6 +73,11 @@ impl Host {
     }
 }
 
+/// How often a store that is in use is looked at again, ...
+const LOOKS_MAX: u32 = 40;
+/// ... and how soon.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// Opens the workspace's store (`create`: makes it if there is none); the lock must be held.
 ///
 /// # Errors
@@ -80,8 +85,20 @@ impl Host {
 pub(crate) async fn open_store(workspace: &Workspace, create: bool) -> StoreResult<Arc<dyn Store>> {
     let dir = data_dir(workspace);
     let settings = SledSettings { create, command: command_line(), ..SledSettings::default() };
-    let opening = tokio::task::spawn_blocking(move || SledStore::open(&dir, &settings));
-    let opened = opening.await.map_err(|error| StoreError::Io { act: "open", source: std::io::Error::other(error) })?;
+    let mut looks = 0;
+    let opened = loop {
+        let (dir, settings) = (dir.clone(), settings.clone());
+        let opening = tokio::task::spawn_blocking(move || SledStore::open(&dir, &settings));
+        let opened =
+            opening.await.map_err(|error| StoreError::Io { act: "open", source: std::io::Error::other(error) })?;
+        // The workspace's lock is ours: whoever had the store is on his way out, and sled's own threads may take a moment to let go.
+        if matches!(opened, Err(StoreError::InUse(_))) && looks < LOOKS_MAX {
+            looks += 1;
+            tokio::time::sleep(LOOK_AGAIN).await;
+            continue;
+        }
+        break opened;
+    };
     match opened {
         Err(StoreError::NotFound(_)) => Err(StoreError::NotFound(format!(
             "a store in {} (`usher init` makes one)",
