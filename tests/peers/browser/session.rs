@@ -34,7 +34,7 @@ async fn a_session_ends_when_it_is_idle_and_a_late_decision_asks_for_the_passwor
     browser.click(".event .pick").await;
     browser.leave_by("#decisions button[value=approve]").await;
     assert!(browser.path().await.starts_with("/sign-in?next=/approvals"), "{}", browser.path().await);
-    assert!(browser.text("[role=alert]").await.contains("once more"));
+    assert!(browser.text("main").await.contains("the last time you proved yourself is a while ago"));
     sign_in(&browser, "mira").await;
     assert_eq!(browser.path().await, "/approvals");
     place.advance(Span::from_secs(31 * 60));
