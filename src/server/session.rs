@@ -44,6 +44,11 @@ impl Session {
     pub fn means(&self) -> Means {
         Means::Session { proved_at: self.proved_at }
     }
+
+    /// Whether it was idle, or lived, too long.
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.seen.plus(IDLE_MAX) < now || self.began.plus(LIFE_MAX) < now
+    }
 }
 
 /// Who proved himself, how and when.
@@ -74,7 +79,8 @@ impl Sessions {
         let mut sessions = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
         // A proof within a session does not lengthen its life.
         let before = old.and_then(|old| sessions.remove(&password::fingerprint(old)));
-        let began = before.filter(|before| before.operator == operator).map_or(now, |before| before.began);
+        let before = before.filter(|before| before.operator == operator && !before.is_over(now));
+        let began = before.map_or(now, |before| before.began);
         if sessions.len() >= SESSIONS_MAX
             && let Some(idle) = sessions.iter().min_by_key(|(_, one)| one.seen).map(|(digest, _)| *digest)
         {
@@ -90,7 +96,7 @@ impl Sessions {
         let digest = password::fingerprint(token);
         let mut sessions = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.get_mut(&digest)?;
-        if session.seen.plus(IDLE_MAX) < now || session.began.plus(LIFE_MAX) < now {
+        if session.is_over(now) {
             sessions.remove(&digest);
             return None;
         }
@@ -102,7 +108,7 @@ impl Sessions {
     pub fn peek(&self, token: &Secret, now: Timestamp) -> Option<Session> {
         let sessions = self.by_digest.lock().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.get(&password::fingerprint(token))?;
-        (now <= session.seen.plus(IDLE_MAX) && now <= session.began.plus(LIFE_MAX)).then(|| session.clone())
+        (!session.is_over(now)).then(|| session.clone())
     }
 
     /// Leaves word for the next page.

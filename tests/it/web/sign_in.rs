@@ -51,6 +51,16 @@ async fn a_session_ends_when_it_is_idle_old_or_left() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_signs_in_where_his_session_ended_long_ago_is_in_at_once() {
+    let mut site = Site::signed_in(Plan::default()).await;
+    site.house.advance(Span::from_hours(13));
+    // The browser still sends the old cookie, and no page was asked for in between.
+    let answer = site.post("/sign-in", &[("name", "admin"), ("password", PASSWORD)]).await;
+    site.keep(&answer);
+    assert_eq!(site.get("/apps").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_many_wrong_passwords_lock_the_name_for_a_while() {
     let site = Site::signed_in(Plan::default()).await;
     for _ in 0..10 {
