@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::directory::source::Source;
 use crate::engine::Engine;
 use crate::server::api::once::Answers;
-use crate::server::errands::Errands;
+use crate::server::background::Background;
 use crate::server::jobs::Jobs;
 use crate::server::live::Live;
 use crate::server::lockout::Lockout;
@@ -110,8 +110,8 @@ pub struct House {
     pub provider: Option<Provider>,
     /// Sign-ins that are under way there.
     pub flows: Flows,
-    /// Commands under way that came over the network.
-    pub errands: Errands,
+    /// What is under way beyond the request that asked for it.
+    pub background: Background,
     /// What is told to those who keep a page open.
     pub live: Live,
     /// What is counted for `/metrics`.
@@ -138,7 +138,7 @@ impl House {
             jobs: Jobs::default(),
             provider,
             flows: Flows::default(),
-            errands: Errands::default(),
+            background: Background::default(),
             live: Live::default(),
             meter: Meter::default(),
             closing: watch::channel(false).0,

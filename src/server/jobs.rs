@@ -106,6 +106,7 @@ impl Jobs {
             jobs.insert(actor.operator, Arc::clone(&job));
         }
         let (engine, actor, running) = (Arc::clone(&house.engine), actor.clone(), Arc::clone(&job));
+        let task = house.background.begin();
         tokio::spawn(async move {
             // Whoever waits must hear of the end, also if the work itself breaks down.
             let watched = Arc::clone(&running);
@@ -116,6 +117,7 @@ impl Jobs {
             // Nobody else sets it.
             let _ = running.outcome.set(outcome);
             running.ended.notify_waiters();
+            drop(task);
         });
         Some(job)
     }

@@ -2,8 +2,8 @@
 //! engine: they send it [`Command`](crate::engine::Command)s and show its [`Answer`](crate::engine::Answer)s.
 
 pub mod api;
+pub mod background;
 pub mod console;
-pub mod errands;
 pub mod export;
 pub mod house;
 pub mod jobs;

@@ -74,7 +74,7 @@ pub async fn serve(house: Arc<House>, listener: TcpListener, mut stop: watch::Re
         () = fresh => Ok(()),
     };
     house.close();
-    if !house.errands.rest(FAREWELL).await {
+    if !house.background.rest(FAREWELL).await {
         tracing::warn!("commands were still running; what they began is on disk and goes on next time");
     }
     done

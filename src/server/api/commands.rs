@@ -101,12 +101,12 @@ pub async fn carry_out(
     }
     let (say, progress) = mpsc::channel(PROGRESS_LINES_MAX);
     let (end, ended) = oneshot::channel();
-    let (errand, engine, files) = (house.errands.begin(), Arc::clone(&house.engine), upload.clone());
+    let (task, engine, files) = (house.background.begin(), Arc::clone(&house.engine), upload.clone());
     tokio::spawn(async move {
         let answered = engine.answer(&permit.actor, command, &Lines(say)).await;
         // The client may be gone.
         let _gone = end.send(answered.map_err(Problem::from));
-        drop((errand, files));
+        drop((task, files));
     });
     reply(Talk { progress, ended, upload }).await
 }

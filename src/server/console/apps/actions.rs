@@ -17,6 +17,7 @@ use crate::server::console::apps::tested::{self, Tested};
 use crate::server::console::asking::{self, Trouble};
 use crate::server::house::House;
 use crate::server::permit::{Administer, Level, Read, Visitor};
+use crate::server::problem::Problem;
 
 /// How long a page waits for what may take minutes: people look elsewhere after this.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,17 +39,18 @@ enum Outcome {
 
 /// Carries out a command in a task of its own, and waits for a while.
 async fn carried<L: Level>(house: &Arc<House>, visitor: &Visitor<L>, command: Command) -> Result<Outcome, Trouble> {
-    let (engine, actor) = (Arc::clone(&house.engine), visitor.actor.clone());
+    let (engine, actor, waited_for) = (Arc::clone(&house.engine), visitor.actor.clone(), house.background.begin());
     let task = tokio::spawn(async move {
         let answer = engine.answer(&actor, command, &Unwatched).await;
         if let Err(error) = &answer {
             tracing::warn!(%error, "what the console asked for was not done");
         }
+        drop(waited_for);
         answer
     });
     match tokio::time::timeout(PATIENCE, task).await {
         Err(_) => Ok(Outcome::GoesOn),
-        Ok(Err(error)) => Err(EngineError::Invalid(error.to_string()).into()),
+        Ok(Err(error)) => Err(Problem::fault(format!("the work broke down: {error}")).into()),
         Ok(Ok(Ok(answer))) => Ok(Outcome::Ended(Box::new(answer))),
         Ok(Ok(Err(error @ (EngineError::Invalid(_) | EngineError::Files(_))))) => {
             Ok(Outcome::Failed(error.to_string().lines().map(str::to_owned).collect()))

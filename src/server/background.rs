@@ -1,30 +1,29 @@
-//! Commands that came over the network and are under way: they go on when their client goes away, and the process waits for them when it
-//! stops.
+//! Work that goes on when whoever asked for it goes away: the process waits for it when it stops.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// How many are under way.
+/// How much is under way.
 #[derive(Debug, Clone)]
-pub struct Errands(Arc<watch::Sender<usize>>);
+pub struct Background(Arc<watch::Sender<usize>>);
 
-/// One of them; dropped when it is over.
+/// One piece of it; dropped when it is over.
 #[derive(Debug)]
-pub struct Errand(Arc<watch::Sender<usize>>);
+pub struct Task(Arc<watch::Sender<usize>>);
 
-impl Default for Errands {
+impl Default for Background {
     fn default() -> Self {
         Self(Arc::new(watch::channel(0).0))
     }
 }
 
-impl Errands {
+impl Background {
     /// One more.
-    pub fn begin(&self) -> Errand {
+    pub fn begin(&self) -> Task {
         self.0.send_modify(|number| *number += 1);
-        Errand(Arc::clone(&self.0))
+        Task(Arc::clone(&self.0))
     }
 
     /// Waits until none is under way, at most so long. Returns whether all are over.
@@ -34,7 +33,7 @@ impl Errands {
     }
 }
 
-impl Drop for Errand {
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.send_modify(|number| *number = number.saturating_sub(1));
     }
