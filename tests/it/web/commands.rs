@@ -104,7 +104,7 @@ async fn a_bad_row_is_named_by_the_file_that_was_sent() {
 async fn what_is_refused_before_it_begins_has_a_status_and_a_type() {
     let site = with_something_pending().await;
     let token = site.token(TokenKind::Service, Role::Admin).await;
-    let backup = json!({ "command": { "store_backup": { "file": "/tmp/never" } } });
+    let backup = json!({ "command": { "store_backup": { "file": "never.jsonl" } } });
     let import = json!({ "command": { "import": {
         "source": { "name": "hr", "key": "id", "separator": ";", "missing": "suspend", "multi_valued": [], "group_members": [],
                     "group_name": "cn", "states": {}, "mapping": {} },

@@ -140,7 +140,7 @@ fn what_belongs_to_the_machine_or_would_leak_is_refused_with_a_sentence() {
     let far = Elsewhere::new();
     let token = far.token(&["nightly", "--role", "admin", "--service"]);
     for (words, said) in [
-        (vec!["store", "backup", "/tmp/never"], "run it there"),
+        (vec!["store", "backup", "never.jsonl"], "run it there"),
         (vec!["history", "prune", "--dry-run"], "run it there"),
         (vec!["init"], "run it there"),
         (vec!["serve"], "run it there"),
