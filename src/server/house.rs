@@ -18,6 +18,7 @@ use crate::server::lockout::Lockout;
 use crate::server::meter::Meter;
 use crate::server::openid::{self, Flows, Provider};
 use crate::server::session::Sessions;
+use crate::server::upload::Uploads;
 
 /// How the server is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub struct Net {
     pub tls: Option<TlsFiles>,
     /// Who may read `/metrics`.
     pub metrics: Metrics,
-    /// The store's folder, whose size `/metrics` tells.
+    /// The store's folder: `/metrics` tells its size, and uploads lie below it while they are read.
     pub store: Option<PathBuf>,
 }
 
@@ -102,6 +103,8 @@ pub struct House {
     pub sessions: Sessions,
     /// Who tried too often.
     pub lockout: Lockout,
+    /// Where files that come lie while they are read.
+    pub uploads: Uploads,
     /// Answers to writes that were named, to be given again.
     pub answers: Answers,
     /// Long work that pages come back for.
@@ -129,11 +132,13 @@ impl House {
                 None
             }
         });
+        let uploads = Uploads::beside(settings.net.store.as_deref());
         Arc::new(Self {
             engine,
             settings,
             sessions: Sessions::default(),
             lockout: Lockout::default(),
+            uploads,
             answers: Answers::default(),
             jobs: Jobs::default(),
             provider,

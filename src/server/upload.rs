@@ -1,13 +1,61 @@
 //! Files that came over the network, for as long as one import reads them: in a folder of their own that nobody else may read, gone when
 //! this is dropped. What is said of them names the file as it was sent, never where it lay.
+//!
+//! They are full of personal data, and a process that is killed drops nothing: so they lie below the store's folder, which one process has
+//! at a time, and the next one removes what it finds there.
 
+use std::fs::Permissions;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 /// The largest upload, all files of it together, in bytes.
 pub const UPLOAD_BYTES_MAX: usize = 256 << 20;
+
+/// Below the store's folder.
+const FOLDER: &str = "uploads";
+
+/// Where uploads lie.
+#[derive(Debug)]
+pub struct Uploads(Option<PathBuf>);
+
+impl Uploads {
+    /// Below the folder of a store; a store without a folder has them where the system keeps what passes.
+    pub fn beside(store: Option<&Path>) -> Self {
+        Self(store.map(|store| store.join(FOLDER)))
+    }
+
+    /// Removes what a process left that had the store before. Waits for the disk.
+    ///
+    /// # Errors
+    /// If something can't be removed.
+    pub fn sweep(&self) -> io::Result<()> {
+        let Some(folder) = &self.0 else { return Ok(()) };
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins one, without files. Waits for the disk.
+    ///
+    /// # Errors
+    /// If its folder can't be made.
+    pub fn begin(&self) -> io::Result<Upload> {
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("usher-upload-").permissions(Permissions::from_mode(0o700));
+        let folder = match &self.0 {
+            None => folder.tempdir()?,
+            Some(uploads) => {
+                std::fs::create_dir_all(uploads)?;
+                folder.tempdir_in(uploads)?
+            }
+        };
+        Ok(Upload { folder, files: Vec::new() })
+    }
+}
 
 /// Uploaded files.
 #[derive(Debug)]
@@ -17,14 +65,6 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// An empty one.
-    ///
-    /// # Errors
-    /// If the folder can't be made.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self { folder: tempfile::Builder::new().prefix("usher-upload-").tempdir()?, files: Vec::new() })
-    }
-
     /// Adds a file under the last part of `name`. Writes to the disk: not for a thread that others wait for.
     ///
     /// # Errors

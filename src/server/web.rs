@@ -45,6 +45,11 @@ pub async fn serve(house: Arc<House>, listener: TcpListener, mut stop: watch::Re
         Some(files) => Some(Tls::open(files).await.map_err(std::io::Error::other)?),
         None => None,
     };
+    let swept = Arc::clone(&house);
+    match tokio::task::spawn_blocking(move || swept.uploads.sweep()).await.map_err(std::io::Error::other) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) | Err(error) => tracing::error!(%error, "uploads of an earlier process could not be removed"),
+    }
     let handle = axum_server::Handle::<SocketAddr>::new();
     let (halted, closing) = (handle.clone(), Arc::clone(&house));
     let halt = async move {

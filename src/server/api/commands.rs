@@ -138,7 +138,7 @@ async fn read_upload(house: &House, request: Request) -> Result<(Command, Upload
     let mut parts = Multipart::from_request(request, &())
         .await
         .map_err(|error| Problem::bad_request(format!("the form can't be read: {}", error.body_text())))?;
-    let mut upload = Upload::new().map_err(|error| Problem::fault(error.to_string()))?;
+    let mut upload = house.uploads.begin().map_err(|error| Problem::fault(error.to_string()))?;
     let mut ask = None;
     while let Some(part) = parts.next_field().await.map_err(refused)? {
         let name = part.file_name().map(str::to_owned);

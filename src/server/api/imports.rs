@@ -246,7 +246,7 @@ pub async fn upload(
     let multipart = Multipart::from_request(request, &())
         .await
         .map_err(|_| Problem::media_type("multipart/form-data with a boundary"))?;
-    let form = Form::read(multipart).await?;
+    let form = Form::read(&house, multipart).await?;
     let known = || house.settings.sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ");
     let Some(source) = house.settings.sources.iter().find(|source| source.name.as_str() == form.source) else {
         return Err(Problem::invalid(format!("there is no source `{}`; there are {}", form.source, known())));
@@ -277,9 +277,10 @@ struct Form {
 }
 
 impl Form {
-    async fn read(mut multipart: Multipart) -> Result<Self, Problem> {
+    async fn read(house: &House, mut multipart: Multipart) -> Result<Self, Problem> {
         let (mut source, mut full, mut accept_shrink, mut park) = (None, false, None, false);
-        let mut upload = Upload::new().map_err(|error| Problem::fault(format!("no room for an upload: {error}")))?;
+        let mut upload =
+            house.uploads.begin().map_err(|error| Problem::fault(format!("no room for an upload: {error}")))?;
         while let Some(field) = multipart.next_field().await.map_err(|error| broken(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
             match name.as_str() {

@@ -1,10 +1,14 @@
 //! Imports over the console: uploaded, looked at, applied or dropped.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
 use reqwest::{Method, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use usher::access::Role;
 use usher::clock::Span;
 use usher::engine::{Answer, Command};
+use usher::server::Net;
 
 use super::rules::sign_in_as;
 use super::site::{COLUMNS, Site};
@@ -234,4 +238,57 @@ async fn an_upload_that_is_too_large_is_told_so() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert!(answer.contains("more than 256 MiB together"), "{answer}");
+}
+
+/// The files of all uploads below a store's folder.
+fn lying(store: &Path) -> Vec<PathBuf> {
+    let entries = |folder: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder).map_or_else(|_| Vec::new(), |all| all.map(|each| each.unwrap().path()).collect())
+    };
+    entries(&store.join("uploads")).iter().flat_map(|upload| entries(upload)).collect()
+}
+
+/// Waits until as many lie there.
+async fn until_there_are(number: usize, store: &Path) -> Vec<PathBuf> {
+    for _ in 0..1_000 {
+        let files = lying(store);
+        if files.len() == number {
+            return files;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("expected {number}, got {:?}", lying(store));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn uploads_lie_below_the_store_and_what_a_killed_process_left_is_gone_at_the_start() {
+    let store = tempfile::tempdir().unwrap();
+    let left = store.path().join("uploads/usher-upload-before");
+    std::fs::create_dir_all(&left).unwrap();
+    std::fs::write(left.join("people.csv"), "key,email").unwrap();
+    let net = Net { store: Some(store.path().to_owned()), ..Net::default() };
+    let site = Site::open_over(Plan::default(), net).await.set_up().await;
+    assert!(!left.exists());
+
+    let address = site.origin.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let csrf = site.csrf().await;
+    let file = "x".repeat(2 << 20);
+    let body = multipart(&[("csrf", csrf.as_str()), ("source", "hr")], &[("people.csv", file.as_bytes())]);
+    let head = format!(
+        "POST /imports HTTP/1.1\r\nhost: {address}\r\norigin: {}\r\ncookie: {}\r\n\
+         content-type: multipart/form-data; boundary={BOUNDARY}\r\ncontent-length: {}\r\n\r\n",
+        site.origin,
+        site.cookie.as_deref().unwrap(),
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body[..body.len() - 1]).await.unwrap();
+    let files = until_there_are(1, store.path()).await;
+    assert_eq!(files[0].file_name().unwrap(), "people.csv");
+    let folder = std::fs::metadata(files[0].parent().unwrap()).unwrap();
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700, "nobody else looks into it");
+    // The client goes away in the middle.
+    drop(stream);
+    until_there_are(0, store.path()).await;
 }

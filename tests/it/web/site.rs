@@ -78,13 +78,18 @@ impl Site {
 
     /// With the first password set and somebody signed in.
     pub(crate) async fn signed_in(plan: Plan<'_>) -> Self {
-        let mut site = Self::open(plan).await;
+        Self::open(plan).await.set_up().await
+    }
+
+    /// Sets the first password, and is signed in by it.
+    pub(crate) async fn set_up(mut self) -> Self {
+        let site = &mut self;
         let once = site.house.engine.bootstrap().await.unwrap();
         let form = [("token", once.expose()), ("password", PASSWORD), ("again", PASSWORD)];
         let answer = site.post("/set-up", &form).await;
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
         site.keep(&answer);
-        site
+        self
     }
 
     pub(crate) fn keep(&mut self, answer: &Response) {

@@ -29,6 +29,9 @@ const FLAGS: [&str; 11] = [
 /// A browser that has no time for a picture is asked again: on a busy machine it gives up after a while.
 const SCREENSHOT_TRIES: u32 = 3;
 
+/// So often a driver is started until one lives.
+const DRIVER_TRIES: u32 = 5;
+
 /// A command of the driver that the WebDriver standard does not have.
 #[derive(Debug)]
 struct Own {
@@ -46,6 +49,27 @@ impl WebDriverCompatibleCommand for Own {
     }
 }
 
+/// Starts a driver. Returns it with its port, or nothing if it ended: it looks for a free port and takes it a moment later, when another
+/// driver may have it.
+fn drive() -> Option<(Child, String)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver is not installed; `.ci/run peers` installs Debian's chromium and chromium-driver");
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let said = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        line.split_once("successfully on port ").map(|(_, port)| port.trim_end_matches('.').to_owned())
+    });
+    if said.is_none() {
+        driver.wait().unwrap();
+    }
+    // What it says later is read, so that it never waits for a reader.
+    std::thread::spawn(move || lines.for_each(drop));
+    said.map(|port| (driver, port))
+}
+
 /// A browser. It ends with this.
 pub(crate) struct Browser {
     client: Client,
@@ -57,19 +81,8 @@ pub(crate) struct Browser {
 impl Browser {
     /// Opens one for the pages of `origin`.
     pub(crate) async fn open(origin: &str) -> Self {
-        let mut driver =
-            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect(
-                "chromedriver is not installed; `.ci/run peers` installs Debian's chromium and chromium-driver",
-            );
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = loop {
-            let line = lines.next().expect("chromedriver ended before it said its port").unwrap();
-            if let Some((_, port)) = line.split_once("successfully on port ") {
-                break port.trim_end_matches('.').to_owned();
-            }
-        };
-        // What it says later is read, so that it never waits for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
+        let (driver, port) =
+            (0..DRIVER_TRIES).find_map(|_| drive()).expect("chromedriver ends before it says its port");
         let profile = tempfile::tempdir().unwrap();
         let mut flags: Vec<String> = FLAGS.map(str::to_owned).to_vec();
         flags.push(format!("--user-data-dir={}", profile.path().display()));
@@ -112,6 +125,18 @@ impl Browser {
         let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
         element.clear().await.unwrap();
         element.send_keys(text).await.unwrap();
+    }
+
+    /// Chooses a file in a form.
+    pub(crate) async fn choose(&self, css: &str, file: &Path) {
+        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        element.send_keys(file.to_str().unwrap()).await.unwrap();
+    }
+
+    /// Waits until it is there: a page that shows long work looks again by itself.
+    pub(crate) async fn until(&self, css: &str) {
+        let waiting = self.client.wait().for_element(Locator::Css(css)).await;
+        waiting.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
     /// Clicks what leaves the page, and waits for the next one.

@@ -19,7 +19,7 @@ use crate::server::console::imports::list;
 use crate::server::house::House;
 use crate::server::permit::{Administer, Visitor};
 use crate::server::problem::Problem;
-use crate::server::upload::{UPLOAD_BYTES_MAX, Upload};
+use crate::server::upload::{UPLOAD_BYTES_MAX, Upload, Uploads};
 
 /// What is written to the disk at once, in bytes.
 const WRITTEN_AT_ONCE: usize = 1 << 20;
@@ -57,7 +57,7 @@ pub async fn upload(
     if length.is_some_and(|length| length > UPLOAD_BYTES_MAX as u64) {
         return refused(&house, &visitor, (StatusCode::PAYLOAD_TOO_LARGE, too_large()), &sent).await;
     }
-    if let Err(why) = receive(&visitor, &mut form, &mut sent).await {
+    if let Err(why) = receive(&house.uploads, &visitor, &mut form, &mut sent).await {
         return match why {
             Why::Foreign(problem) => Err(problem.into()),
             Why::Told(status, sentence) => refused(&house, &visitor, (status, sentence), &sent).await,
@@ -113,7 +113,12 @@ impl From<MultipartError> for Why {
 }
 
 /// Reads the fields. Until the form's token has come and is right, nothing is written.
-async fn receive(visitor: &Visitor<Administer>, form: &mut Multipart, sent: &mut Sent) -> Result<(), Why> {
+async fn receive(
+    uploads: &Uploads,
+    visitor: &Visitor<Administer>,
+    form: &mut Multipart,
+    sent: &mut Sent,
+) -> Result<(), Why> {
     let mut is_ours = false;
     while let Some(field) = form.next_field().await? {
         match field.name().unwrap_or_default() {
@@ -124,7 +129,7 @@ async fn receive(visitor: &Visitor<Administer>, form: &mut Multipart, sent: &mut
             _ if !is_ours => return Err(Why::Foreign(Problem::foreign_form())),
             "source" => sent.source = word(field).await?,
             "full" => sent.full = word(field).await? == "yes",
-            "files" => file(field, &mut sent.upload).await?,
+            "files" => file(field, uploads, &mut sent.upload).await?,
             _ => {}
         }
     }
@@ -144,7 +149,7 @@ async fn word(mut field: Field) -> Result<String, Why> {
 }
 
 /// A file, to the disk as it comes. A form without a chosen file sends one without a name.
-async fn file(mut field: Field, upload: &mut Option<Upload>) -> Result<(), Why> {
+async fn file(mut field: Field, uploads: &Uploads, upload: &mut Option<Upload>) -> Result<(), Why> {
     let name = field.file_name().unwrap_or_default().to_owned();
     if name.is_empty() {
         return Ok(());
@@ -159,7 +164,7 @@ async fn file(mut field: Field, upload: &mut Option<Upload>) -> Result<(), Why> 
         _ => Why::Told(StatusCode::UNPROCESSABLE_ENTITY, format!("{name} could not be kept: {error}")),
     };
     if upload.is_none() {
-        *upload = Some(Upload::new().map_err(wrong)?);
+        *upload = Some(uploads.begin().map_err(wrong)?);
     }
     let Some(upload) = upload else { return Ok(()) };
     let mut target = upload.begin(&name).map_err(wrong)?;
