@@ -18,7 +18,7 @@ use usher::engine::desk::status::HistoryFilter;
 use usher::id::{AppName, EventId};
 use usher::provision::event::StatusKind;
 use usher::provision::operation::Kind;
-use usher::store::roll::RollQuery;
+use usher::store::user_index::UserQuery;
 
 const USERS: usize = 100_000;
 const RUNS: usize = 40;
@@ -53,9 +53,9 @@ async fn ask(house: &House, events: usize) {
     };
     let narrow = HistoryFilter { since: Some(middle), until: Some(middle.plus(Span::from_secs(30))), ..page() };
     let bench = || AppName::new("bench").unwrap();
-    let roll = |search: &str| {
-        let query = RollQuery { search: search.into(), limit: 50, ..RollQuery::default() };
-        Command::Roll { query }
+    let list = |search: &str| {
+        let query = UserQuery { search: search.into(), limit: 50, ..UserQuery::default() };
+        Command::UsersByName { query }
     };
     let kinds = [Kind::Delete, Kind::Deactivate];
     let cursor = |share: usize| Some(EventId((events / share) as u64));
@@ -90,9 +90,9 @@ async fn ask(house: &House, events: usize) {
             Command::HistoryPage { user: Some(UserRef("k7".into())), filter: page(), full: true },
         ),
         ("one user across all apps", Command::UserShow { user: UserRef("k7".into()) }),
-        ("users by name, first 50", roll("")),
-        ("users by two words, few fit", roll("given7 person.77")),
-        ("users, nobody fits", roll("nobody at all")),
+        ("users by name, first 50", list("")),
+        ("users by two words, few fit", list("given7 person.77")),
+        ("users, nobody fits", list("nobody at all")),
         (
             "what ended in 24 hours, and waits",
             Command::Trends { since: house.engine.clock().now().minus(Span::from_hours(24)) },

@@ -187,12 +187,12 @@ impl Engine {
         agenda.next_cycle = scheduled;
         if let Some(mark) = self.parts.store.dirty(name, 1).await?.first() {
             let leavers_only = mark.urgency == Urgency::Leaver;
-            self.plan_and_push(app, Scope::Dirty { leavers_only }, None, &self.aloud(&Unwatched)).await?;
+            self.plan_and_push(app, Scope::Dirty { leavers_only }, None, &self.to_all(&Unwatched)).await?;
         }
         // After the leavers: they wait for nothing.
         let refresh = self.refresh_when_due(app, agenda, now).await?;
         if due || self.parts.store.app(name).await?.sweep.is_some() {
-            self.plan_and_push(app, Scope::All, None, &self.aloud(&Unwatched)).await?;
+            self.plan_and_push(app, Scope::All, None, &self.to_all(&Unwatched)).await?;
         }
         self.push_aloud(app).await?;
         // After what is to be sent: what is under way can't be compared.
@@ -205,7 +205,7 @@ impl Engine {
     async fn push_aloud(&self, app: &Arc<ActiveApp>) -> Result<(), EngineError> {
         let is_stopping = || self.is_stopping();
         let mut pushing = std::pin::pin!(self.push(app, &is_stopping));
-        let watcher = self.aloud(&Unwatched);
+        let watcher = self.to_all(&Unwatched);
         loop {
             match tokio::time::timeout(TELL_EVERY, &mut pushing).await {
                 Ok(pushed) => return pushed.map(|_| ()),
@@ -269,7 +269,7 @@ impl Engine {
             return Ok(due);
         }
         agenda.reconciling_since = now;
-        let tried = self.reconcile(app, &self.aloud(&Unwatched)).await?;
+        let tried = self.reconcile(app, &self.to_all(&Unwatched)).await?;
         agenda.reconcile_failed = tried.is_err();
         match tried {
             Ok(report) => tracing::info!(app = %name, differences = report.drift(), "reconciled"),

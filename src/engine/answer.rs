@@ -22,8 +22,8 @@ use crate::engine::pending::{Asking, Chosen, Leaver, Pending, Shown};
 use crate::engine::queue::{Decided, QueuePage};
 pub use crate::engine::refreshed::{Concern, EntitlementsAnswer, Meaning, RefreshAnswer};
 use crate::engine::retention::Pruned;
-use crate::engine::rolled::RollAnswer;
 use crate::engine::trial::{DraftAnswer, RulesChecked, RulesTried};
+use crate::engine::user_list::UserList;
 use crate::id::{AppName, BatchId, EventId, RevisionNumber, UserId};
 use crate::provision::account::Account;
 use crate::provision::drift::ReconcileReport;
@@ -35,8 +35,8 @@ use crate::provision::guard::finding::Finding;
 use crate::provision::operation::Kind;
 use crate::provision::plan::{PlanSummary, Planned, Skipped};
 use crate::store::act::{Head, Verified};
-use crate::store::census::Trends;
 use crate::store::query::{Counts, Import, Remarks};
+use crate::store::views::Trends;
 
 /// What a command gives back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub enum Answer {
     /// Users, with the number that did not fit.
     Users(Vec<User>),
     /// Users by name.
-    Roll(Box<RollAnswer>),
+    UsersByName(Box<UserList>),
     /// What ended in the last hours, and how old what waits is.
     Trends(Box<Trends>),
     /// One user and his accounts.

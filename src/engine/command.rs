@@ -21,7 +21,7 @@ use crate::engine::paged::Paged;
 use crate::engine::pending::{Choice, Shown};
 use crate::engine::queue::QueueFilter;
 use crate::id::{AppName, BatchId, EventId, ImportId, RevisionNumber, TokenId};
-use crate::store::roll::RollQuery;
+use crate::store::user_index::UserQuery;
 
 /// One request to the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,9 +78,9 @@ pub enum Command {
         limit: usize,
     },
     /// Users by name, with where they have accounts.
-    Roll {
+    UsersByName {
         /// Which.
-        query: RollQuery,
+        query: UserQuery,
     },
     /// What ended in the last hours, and how old what waits is.
     Trends {

@@ -13,7 +13,7 @@ use crate::engine::active::Active;
 use crate::engine::answer::Progress;
 use crate::engine::epochs::Epochs;
 use crate::engine::lane::Lanes;
-use crate::engine::overheard::Hearers;
+use crate::engine::progress::Listeners;
 use crate::entropy::Entropy;
 use crate::id::InstanceId;
 use crate::scim::target::Target;
@@ -103,7 +103,7 @@ pub struct Engine {
     pub(crate) counted_roles: tokio::sync::Mutex<Option<(Digest, crate::engine::paged::RolesAnswer)>>,
     active: RwLock<Arc<Active>>,
     stopping: AtomicBool,
-    pub(crate) hearers: Hearers,
+    pub(crate) listeners: Listeners,
 }
 
 impl Engine {
@@ -132,7 +132,7 @@ impl Engine {
             counted_roles: tokio::sync::Mutex::default(),
             active: RwLock::default(),
             stopping: AtomicBool::new(false),
-            hearers: Hearers::default(),
+            listeners: Listeners::default(),
         });
         engine.open_secrets().await?;
         engine.resume_imports(&Unwatched).await?;

@@ -25,7 +25,7 @@ impl Command {
                 | Self::ImportShow { .. }
                 | Self::Users { .. }
                 | Self::UserShow { .. }
-                | Self::Roll { .. }
+                | Self::UsersByName { .. }
                 | Self::Trends { .. }
                 | Self::Apps
                 | Self::AppShow { .. }

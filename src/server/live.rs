@@ -119,7 +119,7 @@ impl Live {
 /// Looks again and again while somebody listens.
 async fn look(house: Arc<House>, mut head: u64) {
     let _waited_for = house.background.begin();
-    let mut steps = house.engine.overhear();
+    let mut steps = house.engine.listen_to_progress();
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while house.live.goes_on() {

@@ -24,15 +24,15 @@ use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::Event;
 use crate::provision::outcome::{Exchange, Outcome};
 use crate::provision::plan::{PlanPage, PlanSummary};
-use crate::store::census::Census;
-use crate::store::chronicle::Chronicle;
+use crate::store::deeds::Deeds;
+use crate::store::drafts::Drafts;
 use crate::store::keyring::Keyring;
 use crate::store::query::{
     AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting,
     Window,
 };
-use crate::store::shelf::Shelf;
 use crate::store::vault::Vault;
+use crate::store::views::Views;
 
 /// Why an act was not done.
 #[derive(Debug, thiserror::Error)]
@@ -225,7 +225,7 @@ pub struct Identity {
 
 /// The store.
 #[async_trait]
-pub trait Store: Keyring + Census + Shelf + Vault + Chronicle {
+pub trait Store: Keyring + Views + Drafts + Vault + Deeds {
     // --- identity and operators -------------------------------------------------------------------------------------
 
     /// Writes the identity; a second call with the same instance is a no-op, with another a conflict.

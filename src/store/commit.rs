@@ -53,8 +53,8 @@ impl Committer {
         let users = group.take_users();
         let (batch, head, turnover) = group.seal();
         let written = if batch.is_empty() { Ok(()) } else { self.write(kv, gate, batch, (head, turnover)) };
-        if let Some(roll) = kv.roll() {
-            roll.touch(&users);
+        if let Some(user_index) = kv.user_index() {
+            user_index.touch(&users);
         }
         for job in done {
             job.answer(written.as_ref().copied());

@@ -6,7 +6,7 @@ use crate::id::EventId;
 use crate::store::act::StoreResult;
 use crate::store::layout::Key;
 use crate::store::record::{FiledEvent, Row, StoredHead, decode};
-use crate::store::roll::Roll;
+use crate::store::user_index::UserIndex;
 
 /// Key and value.
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);
@@ -30,7 +30,7 @@ pub(crate) trait Rows: Send + Sync {
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>>;
 
     /// The directory by name, if that is kept in memory.
-    fn roll(&self) -> Option<&Roll> {
+    fn user_index(&self) -> Option<&UserIndex> {
         None
     }
 

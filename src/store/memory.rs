@@ -10,8 +10,8 @@ use crate::store::commit::{self, Committer, Job};
 use crate::store::kv::{Kv, Order, Pair, Rows, Turnover, WriteBatch};
 use crate::store::recent::Recent;
 use crate::store::record::{FiledEvent, StoredHead};
-use crate::store::roll::Roll;
 use crate::store::stored::{Backend, Reads, Stored, Writer};
+use crate::store::user_index::UserIndex;
 
 /// Rows in memory, and what a crash would take back.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ struct MemoryRows {
     state: Mutex<State>,
     manual: AtomicBool,
     recent: Recent,
-    roll: Roll,
+    user_index: UserIndex,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +53,8 @@ impl Rows for MemoryRows {
         })
     }
 
-    fn roll(&self) -> Option<&Roll> {
-        Some(&self.roll)
+    fn user_index(&self) -> Option<&UserIndex> {
+        Some(&self.user_index)
     }
 
     fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {
@@ -168,6 +168,6 @@ impl MemoryStore {
         drop(state);
         let manual = AtomicBool::new(self.rows.manual.load(Ordering::SeqCst));
         let state = Mutex::new(State { rows, unflushed: Vec::new() });
-        Self::over(MemoryRows { state, manual, recent: Recent::default(), roll: Roll::default() })
+        Self::over(MemoryRows { state, manual, recent: Recent::default(), user_index: UserIndex::default() })
     }
 }

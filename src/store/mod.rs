@@ -7,16 +7,16 @@
 
 pub mod act;
 pub mod backup;
-pub mod census;
-pub mod chronicle;
+pub mod deeds;
+pub mod drafts;
 pub mod exercise;
 pub mod keyring;
 pub mod memory;
 pub mod query;
-pub mod roll;
-pub mod shelf;
 pub mod sled;
+pub mod user_index;
 pub mod vault;
+pub mod views;
 
 mod acts;
 mod brief;

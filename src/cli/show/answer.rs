@@ -18,8 +18,8 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         Answer::Imported(imported) => directory::imported(style, imported),
         Answer::Imports(imports) => directory::imports(style, imports),
         Answer::Users(users) => directory::users(style, users),
-        Answer::Roll(roll) => {
-            let users: Vec<_> = roll.users.iter().map(|rolled| rolled.user.clone()).collect();
+        Answer::UsersByName(list) => {
+            let users: Vec<_> = list.users.iter().map(|listed| listed.user.clone()).collect();
             directory::users(style, &users)
         }
         Answer::Trends(trends) => events::trends(trends),

@@ -13,7 +13,7 @@ use crate::id::EventId;
 use crate::provision::approval::{Decision, Ruling};
 use crate::provision::event::{Event, Status, StatusKind};
 use crate::provision::outcome::Failure;
-use crate::store::census::{EndedHour, Trends};
+use crate::store::views::{EndedHour, Trends};
 use crate::text::printable;
 
 /// Events, newest first.

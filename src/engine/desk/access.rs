@@ -8,7 +8,7 @@ use crate::engine::answer::Answer;
 use crate::engine::context::{Engine, EngineError};
 use crate::history::sentence;
 use crate::id::OperatorId;
-use crate::store::chronicle::DeedQuery;
+use crate::store::deeds::DeedQuery;
 use crate::store::keyring::{Admitted, OpenVisitor};
 
 /// Most deeds of one answer.

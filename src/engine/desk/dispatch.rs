@@ -12,7 +12,7 @@ impl Engine {
     /// # Errors
     /// [`EngineError`], with what to do.
     pub async fn answer(&self, actor: &Actor, command: Command, watcher: &dyn Watcher) -> Result<Answer, EngineError> {
-        let watcher = &self.aloud(watcher);
+        let watcher = &self.to_all(watcher);
         command.permission().check(actor)?;
         if command.is_grave() {
             check_proof(actor, self.parts.clock.now())?;
@@ -24,7 +24,7 @@ impl Engine {
             | Command::ImportApply { .. }
             | Command::ImportDrop { .. } => self.imports(actor, command, watcher).await,
             Command::Users { search, limit } => self.users(search.as_deref(), limit).await,
-            Command::Roll { query } => self.roll(query).await,
+            Command::UsersByName { query } => self.users_by_name(query).await,
             Command::Trends { since } => self.trends(since).await,
             Command::UserShow { user } => self.user_show(&user).await,
             Command::UserEdit { user, edit } => self.user_edit(actor, &user, edit).await,

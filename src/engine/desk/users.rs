@@ -9,10 +9,10 @@ use crate::engine::active::Active;
 use crate::engine::answer::{Answer, UserAnswer};
 use crate::engine::command::{Edit, UserRef};
 use crate::engine::context::{Engine, EngineError};
-use crate::engine::rolled::{RollAnswer, RolledAccount, RolledUser};
+use crate::engine::user_list::{ListedAccount, ListedUser, UserList};
 use crate::id::{SourceName, UserId};
 use crate::store::query::AccountQuery;
-use crate::store::roll::RollQuery;
+use crate::store::user_index::UserQuery;
 use crate::text::printable;
 
 /// Users a search looks through at most: ten pages of a large directory.
@@ -81,23 +81,23 @@ impl Engine {
     }
 
     /// Users by name, with where they have accounts.
-    pub(super) async fn roll(&self, query: RollQuery) -> Result<Answer, EngineError> {
+    pub(super) async fn users_by_name(&self, query: UserQuery) -> Result<Answer, EngineError> {
         let store = &self.parts.store;
-        let page = store.roll(query).await?;
+        let page = store.users_by_name(query).await?;
         let mut users = Vec::with_capacity(page.users.len());
         for id in &page.users {
             let Some(user) = store.user(*id).await? else { continue };
             let query = AccountQuery { user: Some(*id), limit: ACCOUNTS_MAX, ..AccountQuery::default() };
-            let accounts = store.accounts(query).await?.items.into_iter().map(|account| RolledAccount {
+            let accounts = store.accounts(query).await?.items.into_iter().map(|account| ListedAccount {
                 presence: account.presence,
                 open: account.open_event,
                 // With a basis nothing is left to do: what was refused before asks for nothing any more.
                 muted: account.mute.filter(|_| account.basis.is_none()).map(|mute| mute.why),
                 app: account.app,
             });
-            users.push(RolledUser { user, accounts: accounts.collect() });
+            users.push(ListedUser { user, accounts: accounts.collect() });
         }
-        Ok(Answer::Roll(Box::new(RollAnswer { page, users })))
+        Ok(Answer::UsersByName(Box::new(UserList { page, users })))
     }
 
     pub(super) async fn trends(&self, since: Timestamp) -> Result<Answer, EngineError> {

@@ -8,11 +8,11 @@ use crate::provision::event::StatusKind;
 use crate::store::act::StoreResult;
 use crate::store::acts::{admission, reads};
 use crate::store::brief::{self, Briefs};
-use crate::store::census::{AGES, EndedHour, QueueAges, Trends};
 use crate::store::group::Group;
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout::{self, Key};
 use crate::store::record::EndedCount;
+use crate::store::views::{AGES, EndedHour, QueueAges, Trends};
 
 /// Hours kept: five weeks.
 const HOURS_KEPT: u64 = 35 * 24;

@@ -12,11 +12,11 @@ use crate::store::act::{StoreError, StoreResult};
 use crate::store::kv::{self, Kv, Order, Pair, Rows, Turnover, WriteBatch};
 use crate::store::recent::Recent;
 use crate::store::record::{FiledEvent, StoredHead};
-use crate::store::roll::Roll;
 use crate::store::sled::checkpoint::Memory;
 use crate::store::sled::journal::{Journal, Unopened};
 use crate::store::sled::{SledSettings, files};
 use crate::store::stored::contained;
+use crate::store::user_index::UserIndex;
 
 /// An open sled, and our own handle of its log for the barrier that sled's flush lacks.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub(crate) struct SledRows {
     /// Kinds of rows (their keys' first byte) that the tree has: of others it need not be asked.
     kinds: RwLock<Kinds>,
     recent: Recent,
-    roll: Roll,
+    user_index: UserIndex,
     /// Held while this lives.
     _lock: File,
 }
@@ -135,7 +135,7 @@ impl SledRows {
             memory: Mutex::new(memory),
             kinds: RwLock::new(kinds),
             recent: Recent::default(),
-            roll: Roll::default(),
+            user_index: UserIndex::default(),
             _lock: lock,
         })
     }
@@ -271,8 +271,8 @@ impl Rows for SledRows {
         kv::scan_over(journal.rows(), below, (from, to), order, limit)
     }
 
-    fn roll(&self) -> Option<&Roll> {
-        Some(&self.roll)
+    fn user_index(&self) -> Option<&UserIndex> {
+        Some(&self.user_index)
     }
 
     fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {

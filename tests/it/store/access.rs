@@ -8,7 +8,7 @@ use usher::page::Page;
 use usher::provision::entry::Entry;
 use usher::store::Store;
 use usher::store::act::StoreError;
-use usher::store::chronicle::DeedQuery;
+use usher::store::deeds::DeedQuery;
 use usher::store::keyring::{Admitted, OpenVisitor};
 
 use super::world::{app, at, contract};

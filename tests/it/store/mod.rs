@@ -3,7 +3,6 @@
 mod access;
 mod backups;
 mod catalogue;
-mod census;
 mod chain;
 mod damage;
 mod decisions;
@@ -20,6 +19,7 @@ mod retention;
 mod revisions;
 mod rewriting;
 mod searching;
+mod views;
 mod waiting;
 mod window;
 mod world;

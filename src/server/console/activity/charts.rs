@@ -17,12 +17,12 @@ use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::{self, Place, Viewer};
 use crate::server::house::House;
 use crate::server::permit::{Read, Visitor};
-use crate::store::census::{QueueAges, Trends};
+use crate::store::views::{QueueAges, Trends};
 
 /// Hours shown, the one that goes on among them.
 const HOURS: i64 = 24;
 const HOUR_MILLIS: i64 = 3_600_000;
-/// Ages of what waits, as [`crate::store::census::AGES`] divides them.
+/// Ages of what waits, as [`crate::store::views::AGES`] divides them.
 const AGES: [&str; 6] = ["below 1 min", "1 to 15 min", "15 min to 1 h", "1 to 6 h", "6 to 24 h", "above 24 h"];
 
 /// What the page shows.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::directory::user::Standing;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
-use crate::engine::rolled::{RollAnswer, RolledAccount, RolledUser};
+use crate::engine::user_list::{ListedAccount, ListedUser, UserList};
 use crate::history::sentence;
 use crate::id::UserId;
 use crate::provision::account::{MuteReason, Presence};
@@ -19,7 +19,7 @@ use crate::server::console::layout::{self, Place, Viewer};
 use crate::server::console::words;
 use crate::server::house::House;
 use crate::server::permit::{Read, Visitor};
-use crate::store::roll::RollQuery;
+use crate::store::user_index::UserQuery;
 use crate::text::printable;
 
 /// Users on one page.
@@ -49,7 +49,7 @@ pub struct Users {
     /// What is wrong with that.
     pub wrong: Option<String>,
     /// A page of users.
-    pub roll: RollAnswer,
+    pub list: UserList,
 }
 
 /// The words for standings.
@@ -88,12 +88,12 @@ pub async fn show(
         wrong = Some(format!("`{}` is no standing; use active, suspended or deleted", asked.standing));
     }
     let after = asked.after.parse::<UserId>().ok();
-    let query = RollQuery { search: asked.search.trim().to_owned(), standing: wanted, after, limit: ROWS };
-    let answer = asking::ask(&house, &visitor, Command::Roll { query }).await?;
-    let Answer::Roll(roll) = answer else { return Err(asking::unexpected(&answer)) };
+    let query = UserQuery { search: asked.search.trim().to_owned(), standing: wanted, after, limit: ROWS };
+    let answer = asking::ask(&house, &visitor, Command::UsersByName { query }).await?;
+    let Answer::UsersByName(list) = answer else { return Err(asking::unexpected(&answer)) };
     let viewer = Viewer::of(&visitor.actor, &visitor.session);
     let told = asking::told(&house, &visitor);
-    Ok(page(&Users { viewer, told, asked, wrong, roll: *roll }))
+    Ok(page(&Users { viewer, told, asked, wrong, list: *list }))
 }
 
 impl Users {
@@ -106,7 +106,7 @@ impl Users {
 
 /// The page.
 pub fn page(context: &Users) -> Markup {
-    let (asked, found) = (&context.asked, &context.roll.page);
+    let (asked, found) = (&context.asked, &context.list.page);
     let body = html! {
         h1 { "Users" }
         (words::told(&context.told))
@@ -119,17 +119,17 @@ pub fn page(context: &Users) -> Markup {
         @if let Some(wrong) = &context.wrong { p .reason .bad role="alert" { (wrong) } }
         (tabs(context))
         section id="users" aria-label="Users" data-live {
-            @if context.roll.users.is_empty() { (nobody(context)) } @else {
+            @if context.list.users.is_empty() { (nobody(context)) } @else {
                 table .stacked .people {
                     thead { tr { th { "Name" } th { "E-mail" } th { "Key" } th { "Works as" } th { "Standing" } th { "Apps" } } }
-                    tbody { @for rolled in &context.roll.users { (row(rolled)) } }
+                    tbody { @for listed in &context.list.users { (row(listed)) } }
                 }
             }
         }
         nav .pages aria-label="Pages" {
             @if found.offset > 0 { a rel="prev" href=(context.address(&asked.standing, found.previous)) { "← Previous" } }
             @if found.total > 0 {
-                span .hint { (found.offset + 1) "–" (found.offset + context.roll.users.len() as u64) " of " (found.total) }
+                span .hint { (found.offset + 1) "–" (found.offset + context.list.users.len() as u64) " of " (found.total) }
             }
             @if let Some(next) = found.next { a rel="next" href=(context.address(&asked.standing, Some(next))) { "Next →" } }
         }
@@ -138,7 +138,7 @@ pub fn page(context: &Users) -> Markup {
 }
 
 fn tabs(context: &Users) -> Markup {
-    let standings = &context.roll.page.standings;
+    let standings = &context.list.page.standings;
     let all: u64 = standings.values().sum();
     let here = context.asked.standing.as_str();
     html! {
@@ -171,8 +171,8 @@ fn nobody(context: &Users) -> Markup {
     }
 }
 
-fn row(rolled: &RolledUser) -> Markup {
-    let user = &rolled.user;
+fn row(listed: &ListedUser) -> Markup {
+    let user = &listed.user;
     let job = [user.text("title"), user.text("department")];
     let job: Vec<&str> = job.into_iter().flatten().collect();
     html! {
@@ -182,19 +182,19 @@ fn row(rolled: &RolledUser) -> Markup {
             td data-title="Key" .soft { (user.source) ":" (printable(&user.key)) }
             td data-title="Works as" { (printable(&job.join(", "))) }
             td data-title="Standing" { (standing_badge(user.effective_standing())) }
-            td data-title="Apps" .chips { @for account in shown(&rolled.accounts) { (chip(user.id, account)) } }
+            td data-title="Apps" .chips { @for account in shown(&listed.accounts) { (chip(user.id, account)) } }
         }
     }
 }
 
 /// Accounts that say something: a pair without an account and without an event does not.
-fn shown(accounts: &[RolledAccount]) -> impl Iterator<Item = &RolledAccount> {
+fn shown(accounts: &[ListedAccount]) -> impl Iterator<Item = &ListedAccount> {
     accounts
         .iter()
         .filter(|account| account.presence != Presence::None || account.open.is_some() || account.muted.is_some())
 }
 
-fn chip(user: UserId, account: &RolledAccount) -> Markup {
+fn chip(user: UserId, account: &ListedAccount) -> Markup {
     let presence = sentence::presence(account.presence);
     let (tone, said) = match (account.open, account.muted) {
         (Some(_), _) => ("note", format!("{presence}, something is open")),

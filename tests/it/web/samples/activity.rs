@@ -12,7 +12,7 @@ use usher::server::console::activity::event::{self as one, EventPage};
 use usher::server::console::activity::filter::Asked;
 use usher::server::console::activity::leavers::{self, Leavers};
 use usher::server::console::activity::list::{self, Activity};
-use usher::store::census::{EndedHour, QueueAges, Trends};
+use usher::store::views::{EndedHour, QueueAges, Trends};
 
 use super::Pages;
 use super::people::{BAD, NOW, app, entries, event, exported, failed, viewer};

@@ -6,7 +6,7 @@ use usher::access::Role;
 use usher::directory::Standing;
 use usher::engine::answer::{AppPlan, PlanFile, StatusRow, UserAnswer};
 use usher::engine::explained::{AccessLine, AccountLine, AttributeLine, EntitlementLine, Explained, GrantLine};
-use usher::engine::rolled::{RollAnswer, RolledAccount, RolledUser};
+use usher::engine::user_list::{ListedAccount, ListedUser, UserList};
 use usher::id::{EventId, PlanId};
 use usher::provision::account::{MuteReason, Presence};
 use usher::provision::guard::finding::{Finding, FindingKind};
@@ -17,28 +17,28 @@ use usher::server::console::users::list::{self, Asked, Users};
 use usher::server::console::users::pair::{self, Pair};
 use usher::server::console::users::person::{self, Person, Timeline};
 use usher::server::console::users::provision::{self, Provision};
-use usher::store::roll::RollPage;
+use usher::store::user_index::UserPage;
 
 use super::Pages;
 use super::people::{BAD, NOW, account, app, edge, event, exported, failed, operation, user, viewer};
 
 fn users(empty: bool) -> Users {
-    let page = RollPage {
+    let page = UserPage {
         standings: BTreeMap::from([(Standing::Active, 1)]),
         offset: 50,
         total: 120,
         next: Some(user().id),
-        ..RollPage::default()
+        ..UserPage::default()
     };
-    let account = |open, muted| RolledAccount { app: app(), presence: Presence::Active, open, muted };
+    let account = |open, muted| ListedAccount { app: app(), presence: Presence::Active, open, muted };
     let accounts = vec![account(Some(EventId(1)), None), account(None, Some(MuteReason::Failed)), account(None, None)];
-    let rolled = RolledUser { user: user(), accounts };
+    let listed = ListedUser { user: user(), accounts };
     Users {
         viewer: viewer(Role::Viewer),
         told: vec![BAD.into()],
         asked: Asked { search: BAD.into(), standing: BAD.into(), after: String::new() },
         wrong: Some(BAD.into()),
-        roll: RollAnswer { page, users: if empty { Vec::new() } else { vec![rolled] } },
+        list: UserList { page, users: if empty { Vec::new() } else { vec![listed] } },
     }
 }
 

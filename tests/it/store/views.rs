@@ -7,7 +7,7 @@ use usher::provision::operation::Kind;
 use usher::provision::outcome::{FailureClass, Outcome};
 use usher::provision::plan::Verdict;
 use usher::store::Store;
-use usher::store::roll::{RollPage, RollQuery};
+use usher::store::user_index::{UserPage, UserQuery};
 
 use super::world::{app, at, contract, done, failure, file_one, operator, people, push, user};
 
@@ -17,22 +17,22 @@ contract! {
     what_ends_is_counted_in_its_hour;
 }
 
-async fn roll(store: &dyn Store, search: &str, after: Option<u64>) -> RollPage {
-    let query = RollQuery { search: search.into(), after: after.map(user), limit: 4, ..RollQuery::default() };
-    store.roll(query).await.unwrap()
+async fn list(store: &dyn Store, search: &str, after: Option<u64>) -> UserPage {
+    let query = UserQuery { search: search.into(), after: after.map(user), limit: 4, ..UserQuery::default() };
+    store.users_by_name(query).await.unwrap()
 }
 
 async fn people_are_found_by_all_words_in_pages_by_name(store: &dyn Store) {
-    assert_eq!(roll(store, "", None).await, RollPage::default(), "an empty directory");
+    assert_eq!(list(store, "", None).await, UserPage::default(), "an empty directory");
     people(store, 10).await;
-    let first = roll(store, "", None).await;
+    let first = list(store, "", None).await;
     assert_eq!((first.total, first.offset, first.users.len(), first.previous), (10, 0, 4, None));
     let mut seen = first.users.clone();
     let mut cursor = first.next;
     let mut before = Vec::new();
     while let Some(after) = cursor {
-        let query = RollQuery { after: Some(after), limit: 4, ..RollQuery::default() };
-        let page = store.roll(query).await.unwrap();
+        let query = UserQuery { after: Some(after), limit: 4, ..UserQuery::default() };
+        let page = store.users_by_name(query).await.unwrap();
         assert_eq!(page.offset, seen.len() as u64);
         before.push(page.previous);
         seen.extend(page.users);
@@ -43,25 +43,25 @@ async fn people_are_found_by_all_words_in_pages_by_name(store: &dyn Store) {
     all.sort();
     all.dedup();
     assert_eq!((seen.len(), all.len()), (10, 10), "everybody once");
-    let one = roll(store, &format!("  {} ", super::world::email(3).to_uppercase()), None).await;
+    let one = list(store, &format!("  {} ", super::world::email(3).to_uppercase()), None).await;
     assert_eq!((one.users, one.total), (vec![user(3)], 1));
-    assert_eq!(roll(store, "nobody here", None).await.total, 0);
+    assert_eq!(list(store, "nobody here", None).await.total, 0);
 }
 
 async fn who_changed_is_found_as_he_is_now(store: &dyn Store) {
     people(store, 3).await;
-    assert_eq!(roll(store, "renamed", None).await.total, 0);
+    assert_eq!(list(store, "renamed", None).await.total, 0);
     assert_eq!(store.not_active().await.unwrap().len(), 0);
     let name = UserEdit::Override { attribute: "display_name".into(), value: Some("Renamed Person".into()) };
     store.change_user(user(2), name, Vec::new(), operator(), at(7)).await.unwrap();
     store.change_user(user(3), UserEdit::Stand(Standing::Suspended), Vec::new(), operator(), at(8)).await.unwrap();
-    let page = roll(store, "person RENAMED", None).await;
+    let page = list(store, "person RENAMED", None).await;
     assert_eq!(page.users, [user(2)]);
-    assert_eq!(roll(store, "", None).await.standings.get(&Standing::Suspended), Some(&1));
+    assert_eq!(list(store, "", None).await.standings.get(&Standing::Suspended), Some(&1));
     let away: Vec<_> = store.not_active().await.unwrap().iter().map(|user| user.id).collect();
     assert_eq!(away, [user(3)]);
-    let query = RollQuery { standing: Some(Standing::Suspended), limit: 9, ..RollQuery::default() };
-    assert_eq!(store.roll(query).await.unwrap().users, [user(3)]);
+    let query = UserQuery { standing: Some(Standing::Suspended), limit: 9, ..UserQuery::default() };
+    assert_eq!(store.users_by_name(query).await.unwrap().users, [user(3)]);
 }
 
 async fn what_ends_is_counted_in_its_hour(store: &dyn Store) {

@@ -21,7 +21,7 @@ const STALE_MAX: usize = 10_000;
 
 /// Which users, by name. Absent fields do not filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RollQuery {
+pub struct UserQuery {
     /// Words that all occur in name, e-mail, user name or key.
     pub search: String,
     /// Who stands so, overrides included.
@@ -34,7 +34,7 @@ pub struct RollQuery {
 
 /// A page of users by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RollPage {
+pub struct UserPage {
     /// Who.
     pub users: Vec<UserId>,
     /// How many whom the words fit, by standing.
@@ -70,7 +70,7 @@ impl Line {
 
 /// The directory by name.
 #[derive(Debug, Default)]
-pub(crate) struct Roll {
+pub(crate) struct UserIndex {
     /// By name; `None` = nobody asked yet.
     lines: Mutex<Option<Vec<Line>>>,
     /// Who changed since; `None` = nobody asked yet.
@@ -81,7 +81,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Roll {
+impl UserIndex {
     /// Told after each commit who changed, also if it is not known whether it reached the disk.
     pub(crate) fn touch(&self, users: &[UserId]) {
         if let Some(stale) = locked(&self.stale).as_mut() {
@@ -90,7 +90,7 @@ impl Roll {
     }
 
     /// A page of users by name.
-    pub(crate) fn find(&self, rows: &dyn Rows, query: &RollQuery) -> StoreResult<RollPage> {
+    pub(crate) fn find(&self, rows: &dyn Rows, query: &UserQuery) -> StoreResult<UserPage> {
         self.with(rows, |lines| page(lines, query))
     }
 
@@ -146,7 +146,7 @@ fn again(rows: &dyn Rows, mut lines: Vec<Line>, stale: &BTreeSet<UserId>) -> Sto
     Ok(lines)
 }
 
-fn page(lines: &[Line], query: &RollQuery) -> RollPage {
+fn page(lines: &[Line], query: &UserQuery) -> UserPage {
     let wanted = folded(&query.search);
     let words: Vec<&str> = wanted.split_whitespace().collect();
     let mut standings = BTreeMap::new();
@@ -163,7 +163,7 @@ fn page(lines: &[Line], query: &RollQuery) -> RollPage {
     let start = after.map_or(0, |after| found.partition_point(|position| *position <= after));
     let end = (start + query.limit).min(found.len());
     let id = |index: usize| lines[found[index]].id;
-    RollPage {
+    UserPage {
         users: (start..end).map(id).collect(),
         standings,
         offset: start as u64,

@@ -8,7 +8,7 @@ use crate::id::OperatorId;
 use crate::page::Page;
 use crate::provision::entry::Entry;
 use crate::store::act::StoreResult;
-use crate::store::acts::chronicle;
+use crate::store::acts::deeds;
 use crate::store::stored::Backend;
 
 /// Which deeds, newest first. Absent fields do not filter.
@@ -28,14 +28,14 @@ pub struct DeedQuery {
 
 /// Deeds: imports, edits, revisions, operators, tokens, passwords, secrets.
 #[async_trait]
-pub trait Chronicle: Send + Sync {
+pub trait Deeds: Send + Sync {
     /// Entries of what operators did, newest first; decisions are with their events.
     async fn deeds(&self, query: DeedQuery) -> StoreResult<Page<Entry, u64>>;
 }
 
 #[async_trait]
-impl<B: Backend> Chronicle for B {
+impl<B: Backend> Deeds for B {
     async fn deeds(&self, query: DeedQuery) -> StoreResult<Page<Entry, u64>> {
-        self.stored().read(move |rows| chronicle::deeds(rows, &query)).await
+        self.stored().read(move |rows| deeds::deeds(rows, &query)).await
     }
 }

@@ -10,25 +10,25 @@ const STEPS_MAX: usize = 64;
 
 /// Whoever listens.
 #[derive(Debug)]
-pub struct Hearers(broadcast::Sender<Progress>);
+pub struct Listeners(broadcast::Sender<Progress>);
 
-impl Default for Hearers {
+impl Default for Listeners {
     fn default() -> Self {
         Self(broadcast::Sender::new(STEPS_MAX))
     }
 }
 
 /// A watcher, and all who listen.
-pub struct Aloud<'a> {
-    hearers: &'a Hearers,
+pub struct ToAll<'a> {
+    listeners: &'a Listeners,
     watcher: &'a dyn Watcher,
 }
 
-impl Watcher for Aloud<'_> {
+impl Watcher for ToAll<'_> {
     fn progress(&self, progress: Progress) {
-        if self.hearers.0.receiver_count() > 0 {
+        if self.listeners.0.receiver_count() > 0 {
             // The last one may have left meanwhile.
-            let _nobody = self.hearers.0.send(progress.clone());
+            let _nobody = self.listeners.0.send(progress.clone());
         }
         self.watcher.progress(progress);
     }
@@ -36,12 +36,12 @@ impl Watcher for Aloud<'_> {
 
 impl Engine {
     /// The progress of everything that runs, from now on.
-    pub fn overhear(&self) -> broadcast::Receiver<Progress> {
-        self.hearers.0.subscribe()
+    pub fn listen_to_progress(&self) -> broadcast::Receiver<Progress> {
+        self.listeners.0.subscribe()
     }
 
     /// Tells `watcher`, and all who listen.
-    pub(crate) fn aloud<'a>(&'a self, watcher: &'a dyn Watcher) -> Aloud<'a> {
-        Aloud { hearers: &self.hearers, watcher }
+    pub(crate) fn to_all<'a>(&'a self, watcher: &'a dyn Watcher) -> ToAll<'a> {
+        ToAll { listeners: &self.listeners, watcher }
     }
 }

@@ -4,7 +4,7 @@ use crate::history::chain::{self, Header};
 use crate::page::Page;
 use crate::provision::entry::Entry;
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::chronicle::DeedQuery;
+use crate::store::deeds::DeedQuery;
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
 

@@ -13,8 +13,8 @@ use crate::provision::event::StatusKind;
 use crate::store::act::StoreResult;
 use crate::store::acts::{directory, trends};
 use crate::store::kv::Rows;
-use crate::store::roll::{Roll, RollPage, RollQuery};
 use crate::store::stored::Backend;
+use crate::store::user_index::{UserIndex, UserPage, UserQuery};
 
 /// Ages of events that wait: below each of these many minutes, and above the last.
 pub const AGES: [u64; 5] = [1, 15, 60, 6 * 60, 24 * 60];
@@ -54,31 +54,31 @@ pub struct Trends {
 
 /// Reads for pages.
 #[async_trait]
-pub trait Census: Send + Sync {
+pub trait Views: Send + Sync {
     /// Users by name.
-    async fn roll(&self, query: RollQuery) -> StoreResult<RollPage>;
+    async fn users_by_name(&self, query: UserQuery) -> StoreResult<UserPage>;
     /// Everybody who does not work here now, by id.
     async fn not_active(&self) -> StoreResult<Vec<User>>;
     /// What ended since `since`, in whole hours, and what waits at `now`.
     async fn trends(&self, since: Timestamp, now: Timestamp) -> StoreResult<Trends>;
 }
 
-/// Rows that remember no roll are read as a whole.
-fn of<T>(rows: &dyn Rows, ask: impl FnOnce(&Roll) -> StoreResult<T>) -> StoreResult<T> {
-    match rows.roll() {
-        Some(roll) => ask(roll),
-        None => ask(&Roll::default()),
+/// Rows that keep no index of users are read as a whole.
+fn of<T>(rows: &dyn Rows, ask: impl FnOnce(&UserIndex) -> StoreResult<T>) -> StoreResult<T> {
+    match rows.user_index() {
+        Some(index) => ask(index),
+        None => ask(&UserIndex::default()),
     }
 }
 
 #[async_trait]
-impl<B: Backend> Census for B {
-    async fn roll(&self, query: RollQuery) -> StoreResult<RollPage> {
-        self.stored().read(move |rows| of(rows, |roll| roll.find(rows, &query))).await
+impl<B: Backend> Views for B {
+    async fn users_by_name(&self, query: UserQuery) -> StoreResult<UserPage> {
+        self.stored().read(move |rows| of(rows, |index| index.find(rows, &query))).await
     }
     async fn not_active(&self) -> StoreResult<Vec<User>> {
         let read = move |rows: &dyn Rows| {
-            let ids = of(rows, |roll| roll.not_active(rows))?;
+            let ids = of(rows, |index| index.not_active(rows))?;
             let users = ids.into_iter().map(|id| directory::user(rows, id)).collect::<StoreResult<Vec<_>>>()?;
             Ok(users.into_iter().flatten().collect())
         };

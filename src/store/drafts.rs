@@ -14,7 +14,7 @@ use crate::store::stored::Backend;
 
 /// Drafts, one an operator, and remarks, one a generation.
 #[async_trait]
-pub trait Shelf: Send + Sync {
+pub trait Drafts: Send + Sync {
     /// What the operator is writing.
     async fn draft(&self, operator: OperatorId) -> StoreResult<Option<Draft>>;
     /// Keeps it in place of the one before; `None` = forgets it.
@@ -26,7 +26,7 @@ pub trait Shelf: Send + Sync {
 }
 
 #[async_trait]
-impl<B: Backend> Shelf for B {
+impl<B: Backend> Drafts for B {
     async fn draft(&self, operator: OperatorId) -> StoreResult<Option<Draft>> {
         let key = layout::draft(operator);
         self.stored().read(move |rows| kv::read_parts(rows, &key)?.map(|bytes| decode(&bytes)).transpose()).await

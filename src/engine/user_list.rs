@@ -5,29 +5,29 @@ use serde::{Deserialize, Serialize};
 use crate::directory::user::User;
 use crate::id::{AppName, EventId};
 use crate::provision::account::{MuteReason, Presence};
-use crate::store::roll::RollPage;
+use crate::store::user_index::UserPage;
 
 /// A page of users by name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RollAnswer {
+pub struct UserList {
     /// Who, and the cursors.
-    pub page: RollPage,
+    pub page: UserPage,
     /// Those on this page.
-    pub users: Vec<RolledUser>,
+    pub users: Vec<ListedUser>,
 }
 
 /// One user of a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RolledUser {
+pub struct ListedUser {
     /// The user.
     pub user: User,
     /// Where he has an account or had one, or something is planned.
-    pub accounts: Vec<RolledAccount>,
+    pub accounts: Vec<ListedAccount>,
 }
 
 /// One account in short.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RolledAccount {
+pub struct ListedAccount {
     /// The app.
     pub app: AppName,
     /// Whether there is one.
