@@ -21,7 +21,7 @@ use crate::server::api::cursor::{self, PairAt};
 use crate::server::api::event::Event;
 use crate::server::api::explained::Explained;
 use crate::server::api::reply::{self, Done, Listed, act, ask, by_id, other_page, page, unexpected};
-use crate::server::api::request::{Asked, At, Sent, limit, value, words};
+use crate::server::api::request::{Asked, At, Paging, Sent, value, words};
 use crate::server::api::words::{self, Presence};
 use crate::server::house::House;
 use crate::server::permit::{Administer, Decide, Permit, Read, Retry};
@@ -110,11 +110,6 @@ pub struct Query {
     /// In one of these presences, separated by commas.
     #[param(value_type = Option<Vec<words::Presence>>, style = Form, explode = false)]
     pub presence: Option<String>,
-    /// Where the page begins: `next` of the one before.
-    pub cursor: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<usize>,
 }
 
 /// When.
@@ -140,21 +135,22 @@ pub struct Adoption {
 /// Accounts
 ///
 /// Each user in each app, by app and user. With a presence, a page looks at so many accounts: go on until there is no `next`.
-#[utoipa::path(get, path = "/accounts", operation_id = "listAccounts", tag = "accounts", params(Query),
+#[utoipa::path(get, path = "/accounts", operation_id = "listAccounts", tag = "accounts", params(Query, Paging),
     responses((status = 200, description = "a page of them", body = Listed<Account>)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
     Asked(query): Asked<Query>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Listed<Account>>, Problem> {
     let presences = words::<Presence>("presence", query.presence.as_deref())?;
-    let after: Option<PairAt> = cursor::read("accounts", query.cursor.as_deref())?;
+    let after: Option<PairAt> = paging.from("accounts")?;
     let paged = Paged::Accounts {
         user: query.user.map(UserRef),
         app: value("app", query.app.as_deref())?,
         presences: presences.into_iter().map(Into::into).collect(),
         after: after.map(|PairAt(app, user)| (app, user)),
-        limit: limit(query.limit)?,
+        limit: paging.rows()?,
     };
     let PageAnswer::Accounts(rows) = page(&house, &permit.actor, paged).await? else { return Err(other_page()) };
     Ok(Json(Listed {

@@ -18,7 +18,7 @@ use crate::provision::event::StatusKind;
 use crate::server::api::cursor;
 use crate::server::api::event::{Asking, Event};
 use crate::server::api::reply::{Listed, ask, find, id, other_page, page, unexpected};
-use crate::server::api::request::{Asked, At, Sent, limit, value};
+use crate::server::api::request::{Asked, At, Paging, Sent, value};
 use crate::server::api::words::{Kind, Ruling};
 use crate::server::house::House;
 use crate::server::permit::{Decide, Permit, Read};
@@ -68,11 +68,6 @@ pub struct Query {
     /// With this finding.
     #[param(example = "third_party_account")]
     pub finding: Option<String>,
-    /// Where the page begins: `next` of the one before.
-    pub cursor: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<usize>,
 }
 
 /// What a decision is about: events, held batches, or all that filters match outside held batches.
@@ -200,18 +195,19 @@ pub async fn decided(house: &House, actor: &Actor, command: Command) -> Result<J
 /// What waits for a decision
 ///
 /// Newest first. With a finding, a page looks at so many events: go on until there is no `next`.
-#[utoipa::path(get, path = "/approvals", operation_id = "listApprovals", tag = "approvals", params(Query),
+#[utoipa::path(get, path = "/approvals", operation_id = "listApprovals", tag = "approvals", params(Query, Paging),
     responses((status = 200, description = "a page of it", body = Listed<Waiting>)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
     Asked(query): Asked<Query>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Listed<Waiting>>, Problem> {
     let filter = HistoryFilter {
         app: value("app", query.app.as_deref())?,
         kind: query.kind.map(Into::into),
-        before: cursor::read("approvals", query.cursor.as_deref())?,
-        limit: limit(query.limit)?,
+        before: paging.from("approvals")?,
+        limit: paging.rows()?,
         ..HistoryFilter::default()
     };
     let finding = value("finding", query.finding.as_deref())?;

@@ -12,7 +12,7 @@ use crate::engine::command::Command;
 use crate::provision::entitlement;
 use crate::server::api::cursor;
 use crate::server::api::reply::{self, ask, unexpected, word};
-use crate::server::api::request::{Asked, At, limit};
+use crate::server::api::request::{Asked, At, Paging};
 use crate::server::house::House;
 use crate::server::permit::{Administer, Permit, Read};
 use crate::server::problem::Problem;
@@ -146,27 +146,23 @@ pub struct Query {
     /// Of this kind.
     #[param(example = "group")]
     pub kind: Option<String>,
-    /// Where the page begins: `next` of the one before.
-    pub cursor: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<usize>,
 }
 
 /// What an app can grant
 ///
 /// As its last refresh showed it.
 #[utoipa::path(get, path = "/apps/{app}/entitlements", operation_id = "listEntitlements", tag = "apps",
-    params(("app" = String, Path, description = "The app's name", example = "nulab"), Query),
+    params(("app" = String, Path, description = "The app's name", example = "nulab"), Query, Paging),
     responses((status = 200, description = "a page of it", body = Catalogue)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
     At(app): At<String>,
     Asked(query): Asked<Query>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Catalogue>, Problem> {
-    let from: usize = cursor::read("entitlements", query.cursor.as_deref())?.unwrap_or(0);
-    let limit = limit(query.limit)?;
+    let from: usize = paging.from("entitlements")?.unwrap_or(0);
+    let limit = paging.rows()?;
     let app = reply::app(&house, &app).await?;
     match ask(&house, &permit.actor, Command::Entitlements { app, kind: query.kind }).await? {
         Answer::Entitlements(answer) => {

@@ -13,36 +13,17 @@ use crate::engine::desk::status::HistoryFilter;
 use crate::id::EventId;
 use crate::server::api::event::{Asking, Entry, Event};
 use crate::server::api::reply::{Done, Listed, act, ask, find, id, unexpected};
-use crate::server::api::request::{Asked, At, Sent, limit, value, words};
+use crate::server::api::request::{Asked, At, Paging, Sent, value, words};
 use crate::server::api::words::{Kind, Status};
 use crate::server::api::{cursor, words};
 use crate::server::house::House;
 use crate::server::permit::{Permit, Read, Retry};
 use crate::server::problem::Problem;
 
-/// Which events, as queries say it.
-#[derive(Debug, Clone, Default)]
-pub struct Filter {
-    /// Of this user.
-    pub user: Option<String>,
-    /// Of this app.
-    pub app: Option<String>,
-    /// In one of these statuses, separated by commas.
-    pub status: Option<String>,
-    /// Of this kind.
-    pub kind: Option<Kind>,
-    /// Caused or decided by this operator.
-    pub operator: Option<String>,
-    /// Filed at or after this time.
-    pub since: Option<String>,
-    /// Filed before this time.
-    pub until: Option<String>,
-}
-
-/// A page of events.
+/// Which events.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Query {
+pub struct Filter {
     /// Of this user: an id, `source:key`, a key, an e-mail address or a user name.
     pub user: Option<String>,
     /// Of this app.
@@ -60,11 +41,6 @@ pub struct Query {
     /// Filed before this time (RFC 3339).
     #[param(example = "2026-04-01T00:00:00Z")]
     pub until: Option<String>,
-    /// Where the page begins: `next` of the one before.
-    pub cursor: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<usize>,
 }
 
 impl Filter {
@@ -114,16 +90,16 @@ pub struct Retried {
 /// Events
 ///
 /// Newest first.
-#[utoipa::path(get, path = "/events", operation_id = "listEvents", tag = "events", params(Query),
+#[utoipa::path(get, path = "/events", operation_id = "listEvents", tag = "events", params(Filter, Paging),
     responses((status = 200, description = "a page of them", body = Listed<Event>)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
-    Asked(query): Asked<Query>,
+    Asked(filter): Asked<Filter>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Listed<Event>>, Problem> {
-    let Query { user, app, status, kind, operator, since, until, cursor, limit: rows } = query;
-    let (user, filter) = Filter { user, app, status, kind, operator, since, until }.read()?;
-    let filter = HistoryFilter { before: cursor::read("events", cursor.as_deref())?, limit: limit(rows)?, ..filter };
+    let (user, filter) = filter.read()?;
+    let filter = HistoryFilter { before: paging.from("events")?, limit: paging.rows()?, ..filter };
     match ask(&house, &permit.actor, Command::History { user, filter }).await? {
         Answer::History { events, next, .. } => Ok(Json(Listed {
             items: events.into_iter().map(Event::from).collect(),

@@ -19,7 +19,6 @@ use crate::id::EventId;
 use crate::server::api::events::Filter;
 use crate::server::api::reply::{ask, unexpected};
 use crate::server::api::request::Asked;
-use crate::server::api::words::{self, Kind};
 use crate::server::export;
 use crate::server::house::House;
 use crate::server::permit::{Permit, Read};
@@ -39,32 +38,15 @@ pub enum Format {
     Csv,
 }
 
-/// What is exported.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+/// How it is exported.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub struct Query {
+pub struct Wanted {
     /// How it is written.
     #[param(inline)]
     pub format: Option<Format>,
     /// With every entry: decisions, attempts with their requests and answers.
     pub full: Option<bool>,
-    /// Of this user: an id, `source:key`, a key, an e-mail address or a user name.
-    pub user: Option<String>,
-    /// Of this app.
-    pub app: Option<String>,
-    /// In one of these statuses, separated by commas.
-    #[param(value_type = Option<Vec<words::Status>>, style = Form, explode = false)]
-    pub status: Option<String>,
-    /// Of this kind.
-    pub kind: Option<Kind>,
-    /// Caused or decided by the operator of this name.
-    pub operator: Option<String>,
-    /// Filed at or after this time (RFC 3339).
-    #[param(example = "2026-03-01T00:00:00Z")]
-    pub since: Option<String>,
-    /// Filed before this time (RFC 3339).
-    #[param(example = "2026-04-01T00:00:00Z")]
-    pub until: Option<String>,
 }
 
 /// The end of the chain.
@@ -130,16 +112,16 @@ impl Export {
 /// Export the history
 ///
 /// Newest first, as JSON lines or CSV, page by page. CSV cells that a spreadsheet would take for a formula get an apostrophe in front.
-#[utoipa::path(get, path = "/history/export", operation_id = "exportHistory", tag = "history", params(Query),
+#[utoipa::path(get, path = "/history/export", operation_id = "exportHistory", tag = "history", params(Wanted, Filter),
     responses((status = 200, description = "the events", content((String = "application/x-ndjson"), (String = "text/csv")))))]
 pub async fn export(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
-    Asked(query): Asked<Query>,
+    Asked(wanted): Asked<Wanted>,
+    Asked(filter): Asked<Filter>,
 ) -> Result<Response, Problem> {
-    let Query { format, full, user, app, status, kind, operator, since, until } = query;
-    let (user, filter) = Filter { user, app, status, kind, operator, since, until }.read()?;
-    let (format, full) = (format.unwrap_or_default(), full.unwrap_or(false));
+    let (user, filter) = filter.read()?;
+    let (format, full) = (wanted.format.unwrap_or_default(), wanted.full.unwrap_or(false));
     let filter = HistoryFilter { limit: PAGE_EVENTS, ..filter };
     let mut export = Export { house, actor: permit.actor, user, filter, format, full, is_first: true };
     // What is wrong with the filters is said before anything is sent.

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Request, State};
 use axum_extra::extract::Multipart;
 use axum_extra::extract::multipart::{Field, MultipartError};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::directory::source::Source;
 use crate::engine::answer::{Answer, ImportAnswer};
@@ -18,7 +18,7 @@ use crate::engine::paged::{PageAnswer, Paged};
 use crate::id::ImportId;
 use crate::server::api::cursor;
 use crate::server::api::reply::{Done, Listed, act, ask, find, id, other_page, page, unexpected, word};
-use crate::server::api::request::{Asked, At, Sent, limit};
+use crate::server::api::request::{Asked, At, Paging, Sent};
 use crate::server::house::House;
 use crate::server::permit::{Administer, Permit, Read};
 use crate::server::problem::Problem;
@@ -92,17 +92,6 @@ pub struct SourceShown {
     pub mapping: BTreeMap<String, Vec<String>>,
     /// What becomes of users who are missing from a full import.
     pub missing: String,
-}
-
-/// A page of imports.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Query {
-    /// Where the page begins: `next` of the one before.
-    pub cursor: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<usize>,
 }
 
 /// An upload.
@@ -192,15 +181,15 @@ pub async fn sources(
 /// Imports
 ///
 /// Newest first.
-#[utoipa::path(get, path = "/imports", operation_id = "listImports", tag = "imports", params(Query),
+#[utoipa::path(get, path = "/imports", operation_id = "listImports", tag = "imports", params(Paging),
     responses((status = 200, description = "a page of them", body = Listed<Import>)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
-    Asked(query): Asked<Query>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Listed<Import>>, Problem> {
-    let before = cursor::read("imports", query.cursor.as_deref())?;
-    let paged = Paged::Imports { before, limit: limit(query.limit)? };
+    let before = paging.from("imports")?;
+    let paged = Paged::Imports { before, limit: paging.rows()? };
     let PageAnswer::Imports(imports) = page(&house, &permit.actor, paged).await? else { return Err(other_page()) };
     Ok(Json(Listed {
         items: imports.items.into_iter().map(Import::from).collect(),

@@ -5,14 +5,49 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
+use crate::server::api::cursor;
 use crate::server::problem::Problem;
 
 /// Rows of a page unless more or fewer are asked for.
 pub const LIMIT_USUAL: usize = 50;
 /// The most rows of a page.
 pub const LIMIT_MAX: usize = 500;
+
+/// Which page of a list.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Paging {
+    /// Where the page begins: `next` of the one before.
+    pub cursor: Option<String>,
+    /// At most this many.
+    #[param(minimum = 1, maximum = 500, default = 50)]
+    pub limit: Option<usize>,
+}
+
+impl Paging {
+    /// Where the page of this list begins; `None` = at the start.
+    ///
+    /// # Errors
+    /// If the cursor is not one of this list.
+    pub fn from<T: std::str::FromStr>(&self, list: &str) -> Result<Option<T>, Problem> {
+        cursor::read(list, self.cursor.as_deref())
+    }
+
+    /// How many rows the page has.
+    ///
+    /// # Errors
+    /// If fewer than one or more than [`LIMIT_MAX`] are asked for.
+    pub fn rows(&self) -> Result<usize, Problem> {
+        match self.limit.unwrap_or(LIMIT_USUAL) {
+            limit @ 1..=LIMIT_MAX => Ok(limit),
+            other => Err(Problem::bad_request(format!("limit: {other} is not between 1 and {LIMIT_MAX}"))),
+        }
+    }
+}
 
 /// The query.
 #[derive(Debug)]
@@ -60,17 +95,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
             }
             Err(rejection) => Err(Problem::bad_request(rejection.body_text())),
         }
-    }
-}
-
-/// How many rows a page has.
-///
-/// # Errors
-/// If fewer than one or more than [`LIMIT_MAX`] are asked for.
-pub fn limit(asked: Option<usize>) -> Result<usize, Problem> {
-    match asked.unwrap_or(LIMIT_USUAL) {
-        limit @ 1..=LIMIT_MAX => Ok(limit),
-        other => Err(Problem::bad_request(format!("limit: {other} is not between 1 and {LIMIT_MAX}"))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use crate::connector::revision;
 use crate::engine::answer::Answer;
@@ -13,7 +13,7 @@ use crate::engine::command::Command;
 use crate::id::RevisionNumber;
 use crate::server::api::cursor;
 use crate::server::api::reply::{self, Listed, ask, find, unexpected};
-use crate::server::api::request::{Asked, At, Sent, limit};
+use crate::server::api::request::{Asked, At, Paging, Sent};
 use crate::server::api::rules::{Activated, Files, activated};
 use crate::server::house::House;
 use crate::server::permit::{Administer, Permit, Read};
@@ -37,17 +37,6 @@ pub struct Revision {
     pub at: String,
     /// Over all its files.
     pub digest: String,
-}
-
-/// A page of revisions.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Query {
-    /// Where the page begins: `next` of the one before.
-    pub cursor: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<usize>,
 }
 
 /// Why.
@@ -81,15 +70,15 @@ pub async fn shown(house: &House, revision: revision::Revision) -> Result<Revisi
 /// Revisions
 ///
 /// Newest first.
-#[utoipa::path(get, path = "/revisions", operation_id = "listRevisions", tag = "rules", params(Query),
+#[utoipa::path(get, path = "/revisions", operation_id = "listRevisions", tag = "rules", params(Paging),
     responses((status = 200, description = "a page of them", body = Listed<Revision>)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
-    Asked(query): Asked<Query>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Listed<Revision>>, Problem> {
-    let before: Option<RevisionNumber> = cursor::read("revisions", query.cursor.as_deref())?;
-    let limit = limit(query.limit)?;
+    let before: Option<RevisionNumber> = paging.from("revisions")?;
+    let limit = paging.rows()?;
     let Answer::Revisions { revisions, .. } = ask(&house, &permit.actor, Command::Revisions).await? else {
         return Err(Problem::fault("the engine gave another answer than revisions"));
     };

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::paged::{PageAnswer, Paged, RoleLine};
 use crate::server::api::cursor;
 use crate::server::api::reply::{Listed, ask, other_page, page, unexpected};
-use crate::server::api::request::{Asked, At, limit};
+use crate::server::api::request::{Asked, At, Paging};
 use crate::server::api::users::User;
 use crate::server::house::House;
 use crate::server::permit::{Permit, Read};
@@ -49,17 +49,6 @@ impl From<RoleLine> for RoleOfUsers {
     }
 }
 
-/// A page of users who have a role.
-#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct Query {
-    /// Where the page begins: `next` of the one before.
-    pub cursor: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<usize>,
-}
-
 /// Roles
 ///
 /// Those that users have, that conditions give, and that apps ask for.
@@ -79,16 +68,16 @@ pub async fn list(State(house): State<Arc<House>>, permit: Permit<Read>) -> Resu
 ///
 /// From the source or by condition; by id. A page looks at so many users: go on until there is no `next`.
 #[utoipa::path(get, path = "/roles/{role}/users", operation_id = "listRoleUsers", tag = "roles",
-    params(("role" = String, Path, description = "The role's name", example = "sales"), Query),
+    params(("role" = String, Path, description = "The role's name", example = "sales"), Paging),
     responses((status = 200, description = "a page of them", body = Listed<User>)))]
 pub async fn users(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
     At(role): At<String>,
-    Asked(query): Asked<Query>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Listed<User>>, Problem> {
-    let after = cursor::read("role-users", query.cursor.as_deref())?;
-    let paged = Paged::Users { search: None, role: Some(role), after, limit: limit(query.limit)? };
+    let after = paging.from("role-users")?;
+    let paged = Paged::Users { search: None, role: Some(role), after, limit: paging.rows()? };
     let PageAnswer::Users(users) = page(&house, &permit.actor, paged).await? else { return Err(other_page()) };
     Ok(Json(Listed {
         items: users.items.into_iter().map(User::from).collect(),

@@ -19,7 +19,7 @@ use crate::engine::paged::{PageAnswer, Paged};
 use crate::server::api::accounts::Account;
 use crate::server::api::cursor;
 use crate::server::api::reply::{self, Listed, ask, by_id, other_page, page, unexpected};
-use crate::server::api::request::{Asked, At, Sent, if_match, limit, tag};
+use crate::server::api::request::{Asked, At, Paging, Sent, if_match, tag};
 use crate::server::api::words::Standing;
 use crate::server::house::House;
 use crate::server::permit::{Administer, Permit, Read};
@@ -111,11 +111,6 @@ pub struct UserShown {
 pub struct Query {
     /// Part of a name, an e-mail address or a key.
     pub search: Option<String>,
-    /// Where the page begins: `next` of the one before.
-    pub cursor: Option<String>,
-    /// At most this many.
-    #[param(minimum = 1, maximum = 500, default = 50)]
-    pub limit: Option<usize>,
 }
 
 /// Where a user is to stand.
@@ -146,16 +141,17 @@ pub struct Patch {
 /// Users
 ///
 /// By id, those who are suspended or deleted included. A search looks at so many users a page: go on until there is no `next`.
-#[utoipa::path(get, path = "/users", operation_id = "listUsers", tag = "users", params(Query),
+#[utoipa::path(get, path = "/users", operation_id = "listUsers", tag = "users", params(Query, Paging),
     responses((status = 200, description = "a page of them", body = Listed<User>)))]
 pub async fn list(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
     Asked(query): Asked<Query>,
+    Asked(paging): Asked<Paging>,
 ) -> Result<Json<Listed<User>>, Problem> {
     let search = query.search.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let after = cursor::read("users", query.cursor.as_deref())?;
-    let paged = Paged::Users { search, role: None, after, limit: limit(query.limit)? };
+    let after = paging.from("users")?;
+    let paged = Paged::Users { search, role: None, after, limit: paging.rows()? };
     let PageAnswer::Users(users) = page(&house, &permit.actor, paged).await? else { return Err(other_page()) };
     Ok(Json(Listed {
         items: users.items.into_iter().map(User::from).collect(),
