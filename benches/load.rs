@@ -1,4 +1,5 @@
-//! A history of a given length, filed, begun and finished through the real acts, durably, in pages of 500.
+//! A history of a given length, admitted, filed, begun and finished through the real acts, durably, in pages of 500; and what waits for an
+//! approver after it.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,11 @@ use usher::store::act::{Cursor, Finish};
 use crate::house::House;
 
 const PAGE: usize = 500;
+/// One in so many users has a change that waits for an approver.
+const WAITING: usize = 20;
 
-/// Loads `events` about the first `users` users of the directory; one in 30,000 was caused by the operator `rare`.
+/// Loads `events` about the first `users` users of the directory; one in 30,000 was caused by the operator `rare`, and one user in 20 has a
+/// change that waits.
 pub(crate) async fn history(house: &House, users: usize, events: usize) {
     let store = house.engine.store();
     let mut known = Vec::with_capacity(users);
@@ -79,6 +83,15 @@ async fn load(house: &House, users: &[UserId], events: usize, rare: OperatorId) 
             file_and_finish(&**store, app, operations, as_of, &failing).await;
         }
     }
+    let as_of = began.plus(Span::from_secs(events.div_ceil(PAGE) as u64 * 60));
+    for some in users.iter().step_by(WAITING).collect::<Vec<_>>().chunks(PAGE) {
+        let waiting = some.iter().map(|user| {
+            let generation = generations.get(&("bench", **user)).copied().unwrap_or_default();
+            let change = planned("bench", **user, Kind::Update, generation, Cause::Import(import));
+            Planned { verdict: Verdict::Pending, ..change }
+        });
+        file(&**store, "bench", waiting.collect(), as_of).await;
+    }
 }
 
 fn cause(number: usize, import: ImportId, rare: OperatorId) -> Cause {
@@ -97,7 +110,17 @@ async fn file_and_finish(
     failing: &BTreeMap<(&'static str, UserId), bool>,
 ) {
     let users: Vec<UserId> = operations.iter().map(|planned| planned.operation.user).collect();
-    let page = PlanPage { users: users.clone(), operations, ..PlanPage::default() };
+    let filed = file(store, app, operations, as_of).await;
+    let begun = store.begin(filed.clone(), as_of.plus_millis(5)).await.unwrap();
+    assert_eq!(begun.len(), users.len());
+    let outcomes = filed.into_iter().zip(users).map(|(event, user)| finished(event, failing[&(app, user)]));
+    store.finish(outcomes.collect(), as_of.plus_millis(40)).await.unwrap();
+}
+
+/// One plan of a page, admitted and filed.
+async fn file(store: &dyn Store, app: &str, operations: Vec<Planned>, as_of: Timestamp) -> Vec<EventId> {
+    let users = operations.iter().map(|planned| planned.operation.user).collect();
+    let page = PlanPage { users, operations, ..PlanPage::default() };
     let mut fold = Fold::default();
     fold.page(&page);
     let (counts, digest) = fold.finish();
@@ -111,12 +134,10 @@ async fn file_and_finish(
         held: BTreeMap::new(),
         digest,
     };
+    store.admit(summary.clone()).await.unwrap();
     let filed = store.file(&summary, page, Cursor::default()).await.unwrap();
     assert_eq!(filed.stale, Vec::new(), "nothing moved");
-    let begun = store.begin(filed.events.clone(), as_of.plus_millis(5)).await.unwrap();
-    assert_eq!(begun.len(), users.len());
-    let outcomes = filed.events.into_iter().zip(users).map(|(event, user)| finished(event, failing[&(app, user)]));
-    store.finish(outcomes.collect(), as_of.plus_millis(40)).await.unwrap();
+    filed.events
 }
 
 fn planned(app: &str, user: UserId, kind: Kind, generation: u64, cause: Cause) -> Planned {
