@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::digest::{Digest, Hasher};
 use crate::store::act::{StoreError, StoreResult, Verified};
-use crate::store::acts::{briefs, check};
+use crate::store::acts::{briefs, check, deeds};
 use crate::store::commit;
 use crate::store::kv::{self, Kv, Order, Rows, WriteBatch};
 use crate::store::sled::rows::SledRows;
@@ -128,6 +128,7 @@ fn fill(file: &Path, dir: &Path, settings: &SledSettings) -> StoreResult<Verifie
     rows.flush()?;
     commit::check_format(&rows)?;
     briefs::ensure(&rows)?;
+    deeds::ensure(&rows)?;
     let verified = check::verify(&rows)?;
     if let Some(problem) = verified.problems.first() {
         return Err(StoreError::Damaged(format!("the backup does not verify: {problem}")));

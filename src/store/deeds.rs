@@ -1,4 +1,4 @@
-//! The part of the store that tells what operators did beside deciding about events. A trait of its own beneath
+//! The part of the store that tells what operators did, and what they decided about events. A trait of its own beneath
 //! [`Store`](crate::store::act::Store): nobody else needs it than the desk that shows it.
 
 use async_trait::async_trait;
@@ -31,11 +31,16 @@ pub struct DeedQuery {
 pub trait Deeds: Send + Sync {
     /// Entries of what operators did, newest first; decisions are with their events.
     async fn deeds(&self, query: DeedQuery) -> StoreResult<Page<Entry, u64>>;
+    /// The newest decisions about events at or after `since`, newest first.
+    async fn decisions(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<Entry>>;
 }
 
 #[async_trait]
 impl<B: Backend> Deeds for B {
     async fn deeds(&self, query: DeedQuery) -> StoreResult<Page<Entry, u64>> {
         self.stored().read(move |rows| deeds::deeds(rows, &query)).await
+    }
+    async fn decisions(&self, since: Timestamp, limit: usize) -> StoreResult<Vec<Entry>> {
+        self.stored().read(move |rows| deeds::decisions(rows, since, limit)).await
     }
 }

@@ -14,6 +14,7 @@ use crate::provision::entry::{Entry, Fact};
 use crate::provision::event::{Event, StatusKind};
 use crate::store::act::{StoreError, StoreResult};
 use crate::store::acts::briefs::{self, Causers};
+use crate::store::acts::deeds;
 use crate::store::brief::{self, Brief, Briefs};
 use crate::store::kv::{self, Order, Overlay, Pair, Rows, Turnover, WriteBatch};
 use crate::store::layout::{self, Key, PART_BYTES_MAX, VALUE_BYTES_MAX};
@@ -372,6 +373,9 @@ impl<'a> Group<'a> {
         self.head.sequence += 1;
         let sequence = self.head.sequence;
         let entry = Entry { sequence, at, event: about.event, app: about.app.cloned(), user: about.user, fact };
+        if let Some((key, by)) = deeds::row(&entry) {
+            self.put_bytes(key, by);
+        }
         let body = chain::encode(&entry);
         self.entries.push((entry, body));
         sequence

@@ -2,7 +2,7 @@
 //!
 //! | tag | key after the tag | value |
 //! |---|---|---|
-//! | `m` | a word: `format`, `head`, `identity`, `active` | format version, end of the chain, identity, active revision |
+//! | `m` | a word: `format`, `head`, `identity`, `active`, `deeds` | format version, end of the chain, identity, active revision, nothing: `L` is whole |
 //! | `o` | operator id | operator |
 //! | `u` | user id | user |
 //! | `k` | source, key | user id |
@@ -42,6 +42,7 @@
 //! | `S` | hour, app | how many events ended then, by how they ended |
 //! | `T` | time, revision number | who activated it |
 //! | `Z` | sequence | nothing: entries that say what was erased |
+//! | `L` | sequence | operator and time: entries that tell what he did or decided |
 //! | `O` | 0 and import id, or 1 and revision number | operators, beside the one who brought it, whose act put it in force |
 //! | `K` | `p`, operator id | password hash |
 //! | `K` | `t`, digest of the token | token for the API |
@@ -460,6 +461,12 @@ pub(crate) fn erasures() -> Key {
 }
 pub(crate) fn erasure(sequence: u64) -> Key {
     Key::new(b'Z').number(sequence)
+}
+pub(crate) fn deeds() -> Key {
+    Key::new(b'L')
+}
+pub(crate) fn deed(sequence: u64) -> Key {
+    Key::new(b'L').number(sequence)
 }
 pub(crate) fn draft(operator: OperatorId) -> Key {
     Key::new(b'D').id(operator.as_bytes())

@@ -14,10 +14,6 @@ use crate::provision::event::Event;
 use crate::provision::guard::finding::FindingKind;
 use crate::provision::operation::Kind;
 
-/// Entries that are looked through for decisions: some thousand events, which is what a large company decides in a day.
-const LOOKED_THROUGH_MAX: u64 = 20_000;
-/// Entries read at once.
-const ENTRIES_PAGE: u64 = 2_000;
 /// Reasons that a batch names.
 const REASONS_MAX: usize = 3;
 
@@ -86,25 +82,12 @@ impl Engine {
     /// Decisions since `since`, newest first.
     pub(super) async fn decisions(&self, since: Timestamp, limit: usize) -> Result<Answer, EngineError> {
         let store = &self.parts.store;
-        let mut end = store.head().await?.sequence;
-        let least = end.saturating_sub(LOOKED_THROUGH_MAX);
         let mut decided = Vec::new();
-        while end > least && decided.len() < limit {
-            let begin = end.saturating_sub(ENTRIES_PAGE).max(least);
-            let count = usize::try_from(end - begin).unwrap_or(0);
-            let entries = store.entries_after(begin, count).await?;
-            let reached = entries.first().is_some_and(|entry| entry.at < since);
-            for entry in entries.into_iter().rev().filter(|entry| entry.at >= since) {
-                let (Some(id), Fact::Decided(decision)) = (entry.event, entry.fact) else { continue };
-                if decided.len() < limit
-                    && let Some(event) = store.event(id).await?
-                {
-                    decided.push(Decided { event, decision });
-                }
-            }
-            end = begin;
-            if reached {
-                break;
+        for entry in store.decisions(since, limit).await? {
+            let (Some(id), Fact::Decided(decision)) = (entry.event, entry.fact) else { continue };
+            // An archived event is gone, and what was decided about it with it.
+            if let Some(event) = store.event(id).await? {
+                decided.push(Decided { event, decision });
             }
         }
         Ok(Answer::Decisions(decided))

@@ -11,7 +11,7 @@ use crate::store::act::{StoreResult, Verified};
 use crate::store::acts::briefs::Finder;
 use crate::store::acts::life::{self, Life, Running};
 use crate::store::acts::testimony::Witness;
-use crate::store::acts::{reads, retention, trends};
+use crate::store::acts::{deeds, reads, retention, trends};
 use crate::store::kv::{self, Order, Rows};
 use crate::store::layout;
 use crate::store::query::Counts;
@@ -27,6 +27,7 @@ pub(crate) fn verify(rows: &dyn Rows) -> StoreResult<Verified> {
     if (walk.blocks, walk.hash) != (head.blocks, head.hash) {
         walk.problem(format!("the chain ends with block {}, expected block {}", walk.blocks, head.blocks));
     }
+    deeds::problems(rows)?.into_iter().for_each(|problem| walk.problem(problem));
     let mut recount = Recount::default();
     recount.users(rows)?;
     recount.accounts(rows, &mut walk)?;

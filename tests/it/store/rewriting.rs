@@ -8,7 +8,9 @@ use usher::provision::approval::Ruling;
 use usher::provision::operation::Kind;
 use usher::provision::plan::Verdict;
 use usher::store::act::{Decide, StoreError};
+use usher::store::deeds::DeedQuery;
 use usher::store::memory::MemoryStore;
+use usher::store::sled::{SledSettings, SledStore};
 use usher::store::{Store, backup};
 
 use super::world::{at, block_on, decision, done, file_one, people, push};
@@ -158,4 +160,39 @@ fn a_store_that_has_no_briefs_gets_them() {
     };
     assert_eq!(rewrite(&file, away), 1);
     restored(&file).unwrap();
+}
+
+/// Leaves rows of the index of deeds out, and with them, if wanted, the row that says that it is whole.
+fn without_deeds(file: &Path, and_its_mark: bool) -> usize {
+    rewrite(file, |key, value| {
+        let away = key[0] == b'L' || (and_its_mark && key == b"mdeeds");
+        if away {
+            *value = AWAY.to_vec();
+        }
+        away
+    })
+}
+
+#[test]
+fn a_deed_that_the_index_does_not_tell_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("backup");
+    backed_up(&file);
+    assert!(without_deeds(&file, false) > 0);
+    let error = restored(&file).unwrap_err().to_string();
+    assert!(error.contains("what operators did is told without entry"), "{error}");
+}
+
+#[test]
+fn a_store_that_has_no_index_of_deeds_gets_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("backup");
+    backed_up(&file);
+    assert!(without_deeds(&file, true) > 1);
+    restored(&file).unwrap();
+    let store = SledStore::open(&file.with_extension("restored"), &SledSettings::default()).unwrap();
+    let store: &dyn Store = &store;
+    let deeds = block_on(store.deeds(DeedQuery { limit: 9, ..DeedQuery::default() })).unwrap();
+    assert!(!deeds.items.is_empty());
+    assert_eq!(block_on(store.decisions(at(0), 9)).unwrap().len(), 1);
 }
