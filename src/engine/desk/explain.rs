@@ -333,7 +333,9 @@ fn attributes(
         let want: Option<&Wanted> = wanted.and_then(|wanted| wanted.get(path));
         let pushed = account.pushed.get(path);
         let settled = want.is_none_or(|want| (want.create_only && exists) || want.deferred);
-        let desired = want.and_then(|want| want.value.clone());
+        // Ours unless a rule sends another value: it stays as it was sent.
+        let own = want.is_none() && path == "externalId";
+        let desired = if own { pushed.cloned() } else { want.and_then(|want| want.value.clone()) };
         let left = exists && is_left_alone(&app.spec, account, path);
         let differs = !settled && !left && !same(desired.as_ref(), pushed);
         let seen = actual.get(path);
@@ -349,6 +351,7 @@ fn attributes(
             ));
         }
         let note = match want {
+            None if own => "Usher's own",
             None if wanted.is_some() => "no longer managed",
             Some(want) if want.deferred => "waits for an account it refers to",
             Some(want) if want.create_only => "sent on create only",
