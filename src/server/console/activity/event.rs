@@ -143,9 +143,11 @@ fn why(context: &EventPage) -> Markup {
                 a href=(links::user(event.user())) { (printable(&operation.label)) } " · " (asking.key)
                 @if let Some(email) = &asking.email { " · " (printable(email)) }
             }
-            dt { "Account" } dd {
-                (printable(&operation.user_name))
-                @if let Some(id) = &operation.remote_id { " · " code { (printable(id)) } }
+            @if !operation.user_name.is_empty() {
+                dt { "Account" } dd {
+                    (printable(&operation.user_name))
+                    @if let Some(id) = &operation.remote_id { " · " code { (printable(id)) } }
+                }
             }
             dt { "Plan" } dd { code { (event.plan) } }
             dt { "Revision" } dd { (revision(asking, entries)) }
