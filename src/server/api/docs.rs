@@ -152,7 +152,7 @@ fn shape(name: &str, schema: &Value) -> Markup {
                 dd { (kind(of)) " " (prose(text(&of["description"]))) }
             } }
             @if let Some(example) = schema.get("example") {
-                pre { (serde_json::to_string_pretty(example).unwrap_or_default()) }
+                pre tabindex="0" role="group" aria-label=(format!("Example of {name}")) { (serde_json::to_string_pretty(example).unwrap_or_default()) }
             }
         }
     }

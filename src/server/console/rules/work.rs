@@ -249,7 +249,7 @@ fn refused(error: &EngineError) -> Markup {
                 EngineError::Files(errors) => {
                     @let (plain, placed): (Vec<_>, Vec<_>) = errors.iter().cloned().map(Mistake::from).partition(|each| each.line == 0);
                     (listing::mistakes(&placed.iter().collect::<Vec<_>>()))
-                    @for each in &plain { pre { (each.reason) } }
+                    @for each in &plain { pre tabindex="0" role="group" aria-label="What is wrong" { (each.reason) } }
                 },
                 other => p { (other) },
             }
