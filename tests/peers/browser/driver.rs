@@ -127,6 +127,18 @@ impl Browser {
         element.send_keys(text).await.unwrap();
     }
 
+    /// Chooses a file in a form.
+    pub(crate) async fn choose(&self, css: &str, file: &Path) {
+        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+        element.send_keys(file.to_str().unwrap()).await.unwrap();
+    }
+
+    /// Waits until it is there: a page that shows long work looks again by itself.
+    pub(crate) async fn until(&self, css: &str) {
+        let waiting = self.client.wait().for_element(Locator::Css(css)).await;
+        waiting.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
     /// Clicks what leaves the page, and waits for the next one.
     pub(crate) async fn leave_by(&self, css: &str) {
         self.run("document.documentElement.dataset.before = 'yes'").await;

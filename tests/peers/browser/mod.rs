@@ -3,6 +3,8 @@
 
 mod decide;
 mod driver;
+mod people;
 mod place;
+mod rules;
 mod session;
 mod sound;

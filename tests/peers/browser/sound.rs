@@ -29,23 +29,29 @@ const PAGES: &[(&str, &str)] = &[
     ("users-found", "/users?search=p1"),
     ("user", "/users/p1@example.com"),
     ("user-app", "/users/p1@example.com/apps/chat"),
+    ("user-rematch", "/users/p3@example.com/apps/docs/rematch"),
+    ("user-disassociate", "/users/p3@example.com/apps/docs/disassociate"),
     ("user-provision", "/users/p1@example.com/provision"),
     ("activity", "/activity"),
     ("activity-failed", "/activity?status=failed"),
     ("activity-event", "/activity/evt_1"),
+    ("activity-blocked", "/activity/evt_14"),
     ("activity-charts", "/activity/charts"),
     ("activity-leavers", "/activity/leavers"),
     ("rules", "/rules"),
     ("rules-file", "/rules/people.rhai"),
+    ("rules-try", "/rules/try?app=docs&user=p3@example.com"),
     ("rules-draft", "/rules/draft"),
     ("rules-revisions", "/rules/revisions"),
     ("rules-revision", "/rules/revisions/1"),
     ("imports", "/imports"),
+    ("import", "IMPORT"),
     ("access", "/access"),
     ("access-tokens", "/access/tokens"),
     ("access-secrets", "/access/secrets"),
     ("access-you", "/access/you"),
     ("access-history", "/access/history"),
+    ("api-docs", "/api/v1/docs"),
 ];
 /// Widths and schemes.
 const LOOKS: [(u32, &str); 4] = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")];
@@ -55,6 +61,13 @@ const AXE: &str = "const done = arguments[arguments.length - 1]; \
         .filter(each => ['serious', 'critical'].includes(each.impact)) \
         .flatMap(each => each.nodes.map(node => each.id + ': ' + node.target.join(' ') + ': ' + node.failureSummary))), \
         error => done(['axe failed: ' + error]))";
+
+/// Where the first such link of a page goes.
+async fn link(browser: &Browser, page: &str, css: &str) -> String {
+    browser.goto(page).await;
+    let script = format!("return document.querySelector(\"{css}\").getAttribute('href')");
+    browser.run(&script).await.as_str().unwrap().to_owned()
+}
 
 /// What is wrong with the page as it is shown.
 async fn wrong(browser: &Browser, axe: &str, width: u32) -> Vec<String> {
@@ -76,11 +89,15 @@ async fn every_page_is_readable_by_everybody_on_every_screen() {
     let axe = std::fs::read_to_string(&file).expect("axe-core is not installed; `.ci/run peers` installs it");
     let place = Place::open(FourEyes::Record).await;
     let browser = place.signed_in("ada").await;
-    browser.goto("/approvals").await;
-    let batch = browser.run("return document.querySelector('.batch .actions a').getAttribute('href')").await;
+    let batch = link(&browser, "/approvals", ".batch .actions a").await;
+    let import = link(&browser, "/imports", "th a[href^='/imports/']").await;
     let mut all = Vec::new();
     for (name, path) in PAGES {
-        let path = if *path == "BATCH" { batch.as_str().unwrap() } else { *path };
+        let path = match *path {
+            "BATCH" => &batch,
+            "IMPORT" => &import,
+            path => path,
+        };
         for (width, scheme) in LOOKS {
             browser.look(width, scheme).await;
             browser.goto(path).await;
