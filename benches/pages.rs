@@ -46,6 +46,7 @@ async fn run() {
     }
     let verdict = if slow.is_empty() { "all within".to_owned() } else { format!("beyond: {}", slow.join(", ")) };
     println!("aim: {AIM} ms (median): {verdict}");
+    browser.close().await;
 }
 
 /// What is looked at.
@@ -98,7 +99,8 @@ struct Browser {
     client: reqwest::Client,
     origin: String,
     cookie: String,
-    _stop: tokio::sync::watch::Sender<bool>,
+    stop: tokio::sync::watch::Sender<bool>,
+    serving: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
 impl Browser {
@@ -114,7 +116,7 @@ impl Browser {
             net: Net::default(),
             sign_in: SignInSettings::default(),
         };
-        tokio::spawn(web::serve(Web::new(Arc::clone(&house.engine), settings), listener, stopped));
+        let serving = tokio::spawn(web::serve(Web::new(Arc::clone(&house.engine), settings), listener, stopped));
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let once = house.engine.bootstrap().await.unwrap();
         let body = format!("token={}&password={PASSWORD}&again={PASSWORD}", once.expose()).replace(' ', "+");
@@ -127,7 +129,13 @@ impl Browser {
             .await
             .unwrap();
         let cookie = answer.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-        Self { client, origin, cookie, _stop: stop }
+        Self { client, origin, cookie, stop, serving }
+    }
+
+    /// Stops the server and waits until it has: its store must not outlive its folder.
+    async fn close(self) {
+        self.stop.send(true).unwrap();
+        self.serving.await.unwrap().unwrap();
     }
 
     /// Median and worst in milliseconds, and the size of the answer in bytes.
