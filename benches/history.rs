@@ -69,7 +69,7 @@ async fn ask(house: &House, events: usize) {
         ("an app that is not there", history(None, HistoryFilter { app: app("none"), ..page() })),
         ("status failed, 1 in 10,000", history(None, HistoryFilter { statuses: vec![StatusKind::Failed], ..page() })),
         ("status rejected, none", history(None, HistoryFilter { statuses: vec![StatusKind::Rejected], ..page() })),
-        ("status pending, none", history(None, HistoryFilter { statuses: vec![StatusKind::Pending], ..page() })),
+        ("status pending, 5,000", history(None, HistoryFilter { statuses: vec![StatusKind::Pending], ..page() })),
         ("kind delete, 1 in 50,000", history(None, HistoryFilter { kind: Some(kinds[0]), ..page() })),
         ("kind deactivate, 1 in 200", history(None, HistoryFilter { kind: Some(kinds[1]), ..page() })),
         ("the operator behind two thirds", history(None, HistoryFilter { operator: Some("bench".into()), ..page() })),
