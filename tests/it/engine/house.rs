@@ -57,12 +57,12 @@ impl Connect for Key {
 /// Everything one test needs.
 pub(crate) struct House {
     pub(crate) engine: Arc<Engine>,
-    clock: Arc<ManualClock>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) sandbox: Sandbox,
     /// What the engine sends, and what happens to it on the way.
     pub(crate) tap: Arc<Tap>,
     pub(crate) actor: Actor,
-    base_url: String,
+    pub(crate) base_url: String,
     dir: tempfile::TempDir,
 }
 

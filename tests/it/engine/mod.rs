@@ -14,6 +14,7 @@ mod members_in_trouble;
 mod members_quirks;
 mod reconcile;
 mod refresh;
+mod secrets;
 mod standing;
 pub(crate) mod tap;
 mod trouble;
