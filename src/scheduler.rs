@@ -25,9 +25,6 @@ const ESCALATE_EVERY: Span = Span::from_secs(60);
 /// A failed round is tried again after this long.
 const AFTER_TROUBLE: Span = Span::from_secs(5);
 
-/// How often a push says how far it is.
-const TELL_EVERY: std::time::Duration = std::time::Duration::from_secs(1);
-
 /// What one app's task remembers between its rounds.
 struct Agenda {
     /// When the next cycle is due.
@@ -194,24 +191,11 @@ impl Engine {
         if due || self.parts.store.app(name).await?.sweep.is_some() {
             self.plan_and_push(app, Scope::All, None, &self.to_all(&Unwatched)).await?;
         }
-        self.push_aloud(app).await?;
+        self.push_and_tell(app, &self.to_all(&Unwatched)).await?;
         // After what is to be sent: what is under way can't be compared.
         let reconcile = self.reconcile_when_due(app, agenda, now).await?;
         let soonest = [scheduled, refresh, reconcile].into_iter().flatten().min();
         self.next_look(app, soonest).await
-    }
-
-    /// Pushes; what takes longer than a moment says how far it is.
-    async fn push_aloud(&self, app: &Arc<ActiveApp>) -> Result<(), EngineError> {
-        let is_stopping = || self.is_stopping();
-        let mut pushing = std::pin::pin!(self.push(app, &is_stopping));
-        let watcher = self.to_all(&Unwatched);
-        loop {
-            match tokio::time::timeout(TELL_EVERY, &mut pushing).await {
-                Ok(pushed) => return pushed.map(|_| ()),
-                Err(_) => self.report(app, &watcher).await?,
-            }
-        }
     }
 
     /// Refreshes the catalogue when its time has come, also one that was missed while nobody served. Returns when it is due next. A

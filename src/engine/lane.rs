@@ -13,6 +13,7 @@ use crate::engine::active::ActiveApp;
 use crate::engine::breaker::Breaker;
 use crate::engine::context::Connect;
 use crate::engine::perform::Throttle;
+use crate::engine::progress::Begun;
 use crate::engine::traffic::{self, Traffic};
 use crate::id::AppName;
 use crate::scim::target::{Answer, Method, Request, Target, TransportError};
@@ -47,6 +48,8 @@ pub struct Lane {
     pub requests: Arc<Tally>,
     /// The same, by what became of them; and attempts.
     pub traffic: Arc<Traffic>,
+    /// Where progress counts from.
+    pub begun: Arc<Begun>,
     way: Mutex<Option<(Digest, Way)>>,
 }
 

@@ -1,9 +1,20 @@
-//! Progress that is told to everybody who listens, not only to whoever asked: what runs by schedule has nobody who asked.
+//! Progress: how far pushing is, and that it is told to everybody who listens, not only to whoever asked: what runs by schedule has nobody
+//! who asked.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use crate::engine::active::ActiveApp;
 use crate::engine::answer::Progress;
-use crate::engine::context::{Engine, Watcher};
+use crate::engine::context::{Engine, EngineError, Watcher};
+use crate::engine::push::Pushed;
+use crate::id::AppName;
+use crate::provision::event::StatusKind;
+
+/// How often a push that takes long says how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// Steps that wait for a slow listener; it misses the older ones.
 const STEPS_MAX: usize = 64;
@@ -43,5 +54,70 @@ impl Engine {
     /// Tells `watcher`, and all who listen.
     pub(crate) fn to_all<'a>(&'a self, watcher: &'a dyn Watcher) -> ToAll<'a> {
         ToAll { listeners: &self.listeners, watcher }
+    }
+}
+
+/// How many events of an app had ended when what is under way began.
+#[derive(Debug, Default)]
+pub struct Begun(Mutex<Option<u64>>);
+
+/// What counts from its own beginning; over when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Counting(Option<Arc<Begun>>);
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        if let Some(begun) = &self.0 {
+            *begun.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+}
+
+impl Engine {
+    /// Progress of the app counts from now on; within something that counts already, that goes on.
+    pub(crate) async fn count_from_now(&self, app: &AppName) -> Result<Counting, EngineError> {
+        let (ended, _) = self.ended_and_open(app).await?;
+        let begun = Arc::clone(&self.lanes.of(app).begun);
+        let mut held = begun.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = held.is_none();
+        held.get_or_insert(ended);
+        drop(held);
+        Ok(Counting(is_first.then_some(begun)))
+    }
+
+    /// Pushes; what takes longer than a moment says how far it is.
+    pub(crate) async fn push_and_tell(
+        &self,
+        app: &Arc<ActiveApp>,
+        watcher: &dyn Watcher,
+    ) -> Result<Pushed, EngineError> {
+        let _counting = self.count_from_now(&app.spec.name).await?;
+        let is_stopping = || self.is_stopping();
+        let mut pushing = std::pin::pin!(self.push(app, &is_stopping));
+        loop {
+            let ended = tokio::time::timeout(TELL_EVERY, &mut pushing).await;
+            self.tell(&app.spec.name, watcher).await?;
+            if let Ok(pushed) = ended {
+                return pushed;
+            }
+        }
+    }
+
+    async fn tell(&self, app: &AppName, watcher: &dyn Watcher) -> Result<(), EngineError> {
+        let (ended, open) = self.ended_and_open(app).await?;
+        let begun = self.lanes.of(app).begun.0.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(ended);
+        let done = ended.saturating_sub(begun);
+        if done + open > 0 {
+            let step = format!("provisioning {app}");
+            watcher.progress(Progress { step, app: Some(app.clone()), done, total: done + open });
+        }
+        Ok(())
+    }
+
+    async fn ended_and_open(&self, app: &AppName) -> Result<(u64, u64), EngineError> {
+        let counts = self.parts.store.counts(app).await?;
+        let of = |status| counts.events.get(&status).copied().unwrap_or(0);
+        let ended = counts.events.iter().filter(|(status, _)| status.is_final()).map(|(_, number)| number).sum();
+        Ok((ended, of(StatusKind::Queued) + of(StatusKind::Running) + of(StatusKind::Verifying)))
     }
 }

@@ -8,7 +8,7 @@ use crate::clock::Span;
 use crate::connector::capability::AppState;
 use crate::connector::revision::Bundle;
 use crate::engine::active::{Active, ActiveApp};
-use crate::engine::answer::{Answer, AppPlan, PlanFile, Progress, SyncAnswer};
+use crate::engine::answer::{Answer, AppPlan, PlanFile, SyncAnswer};
 use crate::engine::command::UserRef;
 use crate::engine::context::{Engine, EngineError, Watcher};
 use crate::engine::cycle::{Cycle, Scope};
@@ -227,6 +227,7 @@ impl Engine {
         watcher: &dyn Watcher,
     ) -> Result<(PlanSummary, Option<String>), EngineError> {
         let lane = self.lanes.of(&app.spec.name);
+        let _counting = self.count_from_now(&app.spec.name).await?;
         let done = {
             let one = lane.planning.lock().await;
             if scope == Scope::All {
@@ -264,8 +265,7 @@ impl Engine {
         let pushing = async {
             while !filed.load(std::sync::atomic::Ordering::SeqCst) {
                 lane.kick.notified().await;
-                self.push(app, &|| self.is_stopping()).await?;
-                self.report(app, watcher).await?;
+                self.push_and_tell(app, watcher).await?;
             }
             Ok::<_, EngineError>(())
         };
@@ -283,8 +283,7 @@ impl Engine {
     /// Until nothing is due: events that wait for a later attempt are left to the schedule.
     async fn push_to_rest(&self, app: &Arc<ActiveApp>, watcher: &dyn Watcher) -> Result<(), EngineError> {
         loop {
-            let pushed = self.push(app, &|| self.is_stopping()).await?;
-            self.report(app, watcher).await?;
+            let pushed = self.push_and_tell(app, watcher).await?;
             if pushed.attempts == 0 && !self.rested(app).await {
                 return Ok(());
             }
@@ -300,16 +299,6 @@ impl Engine {
         };
         tokio::time::sleep(std::time::Duration::from_millis(until.millis_since(now))).await;
         lane.rests_until(self.parts.clock.now()).is_none()
-    }
-
-    pub(crate) async fn report(&self, app: &ActiveApp, watcher: &dyn Watcher) -> Result<(), EngineError> {
-        let counts = self.parts.store.counts(&app.spec.name).await?;
-        let of = |status| counts.events.get(&status).copied().unwrap_or(0);
-        let open = of(StatusKind::Queued) + of(StatusKind::Running) + of(StatusKind::Verifying);
-        let done = counts.events.iter().filter(|(status, _)| status.is_final()).map(|(_, number)| number).sum();
-        let (step, name) = (format!("provisioning {}", app.spec.name), app.spec.name.clone());
-        watcher.progress(Progress { step, app: Some(name), done, total: done + open });
-        Ok(())
     }
 
     /// Why the app takes no operations, if it does not. One that failed is tried first: a person asked.

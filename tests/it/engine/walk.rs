@@ -1,5 +1,10 @@
 //! From a directory change to the account in the app.
 
+use std::sync::Mutex;
+
+use usher::engine::Command;
+use usher::engine::answer::Progress;
+use usher::engine::context::Watcher;
 use usher::provision::event::StatusKind;
 use usher::provision::operation::Kind;
 use usher::provision::plan::Verdict;
@@ -116,4 +121,29 @@ async fn a_rename_that_replaces_the_account_is_held_and_then_linked_to_the_new_o
     let before = house.sandbox.requests();
     house.sync().await;
     assert_eq!(house.sandbox.requests(), before, "and then it is quiet");
+}
+
+/// Keeps what is told.
+#[derive(Default)]
+struct Told(Mutex<Vec<Progress>>);
+
+impl Watcher for Told {
+    fn progress(&self, progress: Progress) {
+        self.0.lock().unwrap().push(progress);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_counts_what_is_under_way_and_not_what_ended_before() {
+    let house = House::build(Plan::default()).await;
+    house.import(&people(9), true).await.unwrap();
+    house.sync().await;
+    house.import(&people(9).replace("Title3", "Captain").replace("Title5", "Captain"), true).await.unwrap();
+    let told = Told::default();
+    let sync = Command::Sync { app: None, plan: None, workspace: None };
+    house.engine.answer(&house.actor, sync, &told).await.unwrap();
+    let told = told.0.into_inner().unwrap();
+    let pushed: Vec<_> = told.iter().filter(|progress| progress.step == "provisioning app").collect();
+    assert!(pushed.iter().all(|progress| progress.total == 2), "{told:?}");
+    assert_eq!(pushed.last().unwrap().done, 2);
 }
