@@ -16,7 +16,7 @@ use crate::provision::operation::Kind;
 /// Which part of the queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueFilter {
-    /// App, kinds, findings, age. With a batch: what is held in it; with nothing at all: what is in none.
+    /// App, kinds, findings, age. With a batch: what is held in it; with nothing at all: what is in none, or alone in one.
     pub choice: Choice,
     /// Part of a user's name or of an account's.
     pub search: String,
@@ -39,7 +39,7 @@ pub struct QueuePage {
     pub page: usize,
     /// Of how many; at least 1.
     pub pages: usize,
-    /// Held batches as they stand, whoever has waited longest first.
+    /// Held batches of several as they stand, whoever has waited longest first; and the one that was asked for.
     pub batches: Vec<Held>,
     /// Adoptions that belong to the batch that was asked for and can't be decided: several accounts match.
     pub ambiguous: Vec<Pending>,

@@ -22,18 +22,17 @@ impl Engine {
         let all = self.all_pending(None).await?;
         let mut page = QueuePage { total: all.len(), ..QueuePage::default() };
         let mut batches: BTreeMap<BatchId, Vec<Event>> = BTreeMap::new();
-        let mut wanted = Vec::new();
-        for event in all {
+        for event in &all {
             page.apps.insert(event.app().clone());
             page.kinds.insert(event.operation.kind);
             page.findings.extend(event.findings.iter().map(|finding| finding.kind));
-            if self.is_wanted(&filter, &event) {
-                wanted.push(event.clone());
-            }
             if let Some(batch) = event.batch {
-                batches.entry(batch).or_default().push(event);
+                batches.entry(batch).or_default().push(event.clone());
             }
         }
+        // Who is alone in his batch stands with the others, where his change is seen at once.
+        batches.retain(|batch, members| members.len() > 1 || filter.choice.batches.contains(batch));
+        let mut wanted: Vec<Event> = all.into_iter().filter(|event| self.is_wanted(&filter, &batches, event)).collect();
         page.batches = batches.into_iter().filter_map(|(batch, members)| held(batch, members)).collect();
         page.batches.sort_by_key(|held| (held.kinds.keys().all(|kind| !kind.is_leaving()), held.since));
         wanted.sort_by_key(order);
@@ -49,10 +48,10 @@ impl Engine {
         Ok(Answer::Queue(Box::new(page)))
     }
 
-    fn is_wanted(&self, filter: &QueueFilter, event: &Event) -> bool {
+    fn is_wanted(&self, filter: &QueueFilter, batches: &BTreeMap<BatchId, Vec<Event>>, event: &Event) -> bool {
         let (choice, operation) = (&filter.choice, &event.operation);
         let restricts = choice.filters() || !filter.search.trim().is_empty();
-        let placed = match event.batch {
+        let placed = match event.batch.filter(|batch| batches.contains_key(batch)) {
             Some(batch) if !choice.batches.is_empty() => choice.batches.contains(&batch),
             Some(_) => restricts,
             None => choice.batches.is_empty(),

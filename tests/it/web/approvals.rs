@@ -4,7 +4,8 @@ use reqwest::{Method, StatusCode};
 use usher::clock::Span;
 use usher::provision::event::StatusKind;
 
-use super::site::{Filled, PASSWORD, with_something_pending};
+use super::site::{Filled, PASSWORD, Site, with_something_pending};
+use crate::engine::house::{Plan, people};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_approver_sees_the_change_and_approves_it() {
@@ -71,10 +72,10 @@ async fn a_decision_asks_for_the_password_once_more_when_the_last_time_was_long_
 }
 
 /// Several people whose creates wait.
-async fn with_a_queue(number: usize) -> super::site::Site {
+async fn with_a_queue(number: usize) -> Site {
     let app = "[assign]\nroles = [\"staff\"]\n[approvals]\ncreate = true\n";
-    let site = super::site::Site::signed_in(crate::engine::house::Plan { app, ..Default::default() }).await;
-    site.house.import(&crate::engine::house::people(number), true).await.unwrap();
+    let site = Site::signed_in(Plan { app, ..Default::default() }).await;
+    site.house.import(&people(number), true).await.unwrap();
     site.house.sync().await;
     site
 }
@@ -122,9 +123,9 @@ async fn many_are_decided_at_once_and_the_page_comes_back_to_where_it_was() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_page_shows_what_is_in_it_and_decides_what_was_shown() {
     let there = |n: usize| serde_json::json!({ "userName": format!("p{n}@example.com"), "active": true });
-    let plan = crate::engine::house::Plan { seeds: (0..60).map(there).collect(), ..Default::default() };
-    let site = super::site::Site::signed_in(plan).await;
-    site.house.import(&crate::engine::house::people(60), true).await.unwrap();
+    let plan = Plan { seeds: (0..60).map(there).collect(), ..Default::default() };
+    let site = Site::signed_in(plan).await;
+    site.house.import(&people(60), true).await.unwrap();
     site.house.sync().await;
     let queue = site.page("/approvals").await;
     assert!(queue.contains("Held batch: 60 link in app"), "{queue}");
@@ -160,4 +161,20 @@ async fn a_batch_page_shows_what_is_in_it_and_decides_what_was_shown() {
     let after = site.page(&path).await;
     assert!(after.contains("60 approved") && after.contains("Nothing of this batch waits any more"), "{after}");
     assert_eq!(site.get("/approvals/batches/nonsense").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_alone_in_a_held_batch_is_seen_at_once_and_still_decided_with_it() {
+    let seeds = vec![serde_json::json!({ "userName": "p0@example.com", "displayName": "Before", "active": true })];
+    let site = Site::signed_in(Plan { seeds, ..Plan::default() }).await;
+    site.house.import(&people(1), true).await.unwrap();
+    site.house.sync().await;
+    let event = site.house.pending().await.remove(0);
+    let queue = site.page("/approvals").await;
+    assert!(!queue.contains("Held batch:"), "{queue}");
+    for seen in [format!("id=\"event-{}\"", event.id), "in a held batch".into(), "Before".into()] {
+        assert!(queue.contains(&seen), "{seen}: {queue}");
+    }
+    let batch = site.page(&format!("/approvals/batches/{}", event.batch.unwrap())).await;
+    assert!(batch.contains("Held batch: 1 link in app"), "{batch}");
 }
