@@ -131,6 +131,12 @@ impl Lane {
         Ok(way)
     }
 
+    /// Says that a pusher is at work until what it returns is dropped.
+    pub fn at_work(&self) -> AtWork<'_> {
+        self.busy.store(true, Ordering::SeqCst);
+        AtWork(self)
+    }
+
     /// "Look again", for all who look: the app's task, whoever plans leavers, and the pusher.
     pub fn look_again(&self) {
         self.kick.notify_one();
@@ -168,6 +174,16 @@ impl Lane {
 /// All lanes by app.
 #[derive(Default)]
 pub struct Lanes(Mutex<BTreeMap<AppName, Arc<Lane>>>);
+
+/// A pusher at work. However it ends, whoever waits for it is told.
+pub struct AtWork<'a>(&'a Lane);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::SeqCst);
+        self.0.drained.notify_one();
+    }
+}
 
 impl Lanes {
     /// The lane of an app.

@@ -1,7 +1,7 @@
 //! Progress: how far pushing is, and that it is told to everybody who listens, not only to whoever asked: what runs by schedule has nobody
 //! who asked.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
@@ -57,32 +57,39 @@ impl Engine {
     }
 }
 
-/// How many events of an app had ended when what is under way began.
+/// How many events of an app pushing had ended when what is under way began, and how many hold on to that beginning.
 #[derive(Debug, Default)]
-pub struct Begun(Mutex<Option<u64>>);
+pub struct Begun(Mutex<(u64, usize)>);
 
-/// What counts from its own beginning; over when it is dropped.
+impl Begun {
+    fn held(&self) -> MutexGuard<'_, (u64, usize)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What counts from its own beginning, or from that of what it is within; over when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Counting(Option<Arc<Begun>>);
+pub(crate) struct Counting(Arc<Begun>);
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        if let Some(begun) = &self.0 {
-            *begun.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
+        self.0.held().1 -= 1;
     }
 }
 
 impl Engine {
-    /// Progress of the app counts from now on; within something that counts already, that goes on.
+    /// Progress of the app counts from now on; beside something that counts already, that goes on.
     pub(crate) async fn count_from_now(&self, app: &AppName) -> Result<Counting, EngineError> {
         let (ended, _) = self.ended_and_open(app).await?;
         let begun = Arc::clone(&self.lanes.of(app).begun);
-        let mut held = begun.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = held.is_none();
-        held.get_or_insert(ended);
-        drop(held);
-        Ok(Counting(is_first.then_some(begun)))
+        {
+            let mut held = begun.held();
+            if held.1 == 0 {
+                held.0 = ended;
+            }
+            held.1 += 1;
+        }
+        Ok(Counting(begun))
     }
 
     /// Pushes; what takes longer than a moment says how far it is.
@@ -96,28 +103,33 @@ impl Engine {
         let mut pushing = std::pin::pin!(self.push(app, &is_stopping));
         loop {
             let ended = tokio::time::timeout(TELL_EVERY, &mut pushing).await;
-            self.tell(&app.spec.name, watcher).await?;
+            if !matches!(ended, Ok(Ok(Pushed { attempts: 0 }))) {
+                self.tell(&app.spec.name, watcher).await;
+            }
             if let Ok(pushed) = ended {
                 return pushed;
             }
         }
     }
 
-    async fn tell(&self, app: &AppName, watcher: &dyn Watcher) -> Result<(), EngineError> {
-        let (ended, open) = self.ended_and_open(app).await?;
-        let begun = self.lanes.of(app).begun.0.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(ended);
-        let done = ended.saturating_sub(begun);
+    /// Nobody is kept from pushing by what can't be told.
+    async fn tell(&self, app: &AppName, watcher: &dyn Watcher) {
+        let (ended, open) = match self.ended_and_open(app).await {
+            Ok(counts) => counts,
+            Err(error) => return tracing::debug!(%app, %error, "how far pushing is could not be read"),
+        };
+        let done = ended.saturating_sub(self.lanes.of(app).begun.held().0);
         if done + open > 0 {
             let step = format!("provisioning {app}");
             watcher.progress(Progress { step, app: Some(app.clone()), done, total: done + open });
         }
-        Ok(())
     }
 
+    /// Events that pushing has ended, and those that it has before it.
     async fn ended_and_open(&self, app: &AppName) -> Result<(u64, u64), EngineError> {
         let counts = self.parts.store.counts(app).await?;
         let of = |status| counts.events.get(&status).copied().unwrap_or(0);
-        let ended = counts.events.iter().filter(|(status, _)| status.is_final()).map(|(_, number)| number).sum();
+        let ended = of(StatusKind::Succeeded) + of(StatusKind::Failed);
         Ok((ended, of(StatusKind::Queued) + of(StatusKind::Running) + of(StatusKind::Verifying)))
     }
 }

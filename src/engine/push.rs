@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::clock::Timestamp;
 use crate::connector::capability::{AppState, Learned};
@@ -101,11 +100,8 @@ impl Engine {
         if half_open && self.try_one(&shared, &lane, Claim::All, now).await? != Some(true) {
             return Ok(Pushed::default());
         }
-        lane.busy.store(true, Ordering::SeqCst);
-        let done = self.push_all(&shared, &lane, stop).await;
-        lane.busy.store(false, Ordering::SeqCst);
-        lane.drained.notify_one();
-        done
+        let _at_work = lane.at_work();
+        self.push_all(&shared, &lane, stop).await
     }
 
     /// What every attempt of a round shares. Whoever asks has made sure that the app may be sent something.
