@@ -1,7 +1,7 @@
 //! The committer: runs waiting acts one after the other, writes them together, flushes once, and answers only then.
 
 use crate::store::act::{StoreError, StoreResult};
-use crate::store::acts::{briefs, deeds, reads};
+use crate::store::acts::{briefs, reads};
 use crate::store::group::Group;
 use crate::store::kv::Kv;
 use crate::store::layout;
@@ -27,7 +27,6 @@ impl Committer {
     /// Starts where the rows' chain ends.
     pub(crate) fn open(kv: &dyn Kv) -> StoreResult<Self> {
         briefs::ensure(kv)?;
-        deeds::ensure(kv)?;
         Ok(Self { head: reads::head(kv)? })
     }
 

@@ -2,7 +2,7 @@
 //!
 //! | tag | key after the tag | value |
 //! |---|---|---|
-//! | `m` | a word: `format`, `head`, `identity`, `active`, `deeds` | format version, end of the chain, identity, active revision, nothing: `L` is whole |
+//! | `m` | a word: `format`, `head`, `identity`, `active`, `deeds` | format version, end of the chain, identity, active revision, the entry up to which `L` is whole |
 //! | `o` | operator id | operator |
 //! | `u` | user id | user |
 //! | `k` | source, key | user id |

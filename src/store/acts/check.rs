@@ -27,7 +27,7 @@ pub(crate) fn verify(rows: &dyn Rows) -> StoreResult<Verified> {
     if (walk.blocks, walk.hash) != (head.blocks, head.hash) {
         walk.problem(format!("the chain ends with block {}, expected block {}", walk.blocks, head.blocks));
     }
-    deeds::problems(rows)?.into_iter().for_each(|problem| walk.problem(problem));
+    deeds::check(rows, &mut walk)?;
     let mut recount = Recount::default();
     recount.users(rows)?;
     recount.accounts(rows, &mut walk)?;

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread::JoinHandle;
 
 use crate::store::act::{StoreError, StoreResult};
+use crate::store::acts::deeds;
 use crate::store::commit::{self, Committer, Job};
 use crate::store::sled::files;
 use crate::store::sled::rows::SledRows;
@@ -68,6 +69,7 @@ impl SledStore {
         commit::check_format(rows.as_ref())?;
         let committer = Committer::open(rows.as_ref())?;
         rows.check(committer.head())?;
+        deeds::ensure(rows.as_ref())?;
         let gate: Arc<RwLock<()>> = Arc::default();
         let queue = Arc::new(Queue::start(Arc::clone(&rows), Arc::clone(&gate), committer)?);
         let stored = Stored::new(rows, gate, Box::new(Arc::clone(&queue)), Reads::Blocking);

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use usher::digest::Hasher;
+use usher::digest::{Digest, Hasher};
+use usher::id::OperatorId;
 use usher::provision::approval::Ruling;
 use usher::provision::operation::Kind;
 use usher::provision::plan::Verdict;
@@ -162,37 +163,53 @@ fn a_store_that_has_no_briefs_gets_them() {
     restored(&file).unwrap();
 }
 
-/// Leaves rows of the index of deeds out, and with them, if wanted, the row that says that it is whole.
-fn without_deeds(file: &Path, and_its_mark: bool) -> usize {
+/// Changes the rows of the index of deeds.
+fn rewrite_deeds(file: &Path, to: impl Fn(&[u8]) -> Vec<u8>) -> usize {
     rewrite(file, |key, value| {
-        let away = key[0] == b'L' || (and_its_mark && key == b"mdeeds");
-        if away {
-            *value = AWAY.to_vec();
+        let deed = key[0] == b'L';
+        if deed {
+            *value = to(value);
         }
-        away
+        deed
     })
 }
 
 #[test]
-fn a_deed_that_the_index_does_not_tell_is_found() {
+fn a_deed_that_the_index_tells_otherwise_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("backup");
     backed_up(&file);
-    assert!(without_deeds(&file, false) > 0);
+    // Another operator's: the id comes first, after the version.
+    let another = |value: &[u8]| value.iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == 5)).collect();
+    assert!(rewrite_deeds(&file, another) > 0);
     let error = restored(&file).unwrap_err().to_string();
-    assert!(error.contains("what operators did is told without entry"), "{error}");
+    assert!(error.contains("what operators did is told otherwise than entry"), "{error}");
 }
 
 #[test]
-fn a_store_that_has_no_index_of_deeds_gets_one() {
+fn deeds_that_the_index_does_not_have_are_put_into_it() {
+    const TOKENS: u64 = 1_200;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("backup");
-    backed_up(&file);
-    assert!(without_deeds(&file, true) > 1);
+    let store: &dyn Store = &MemoryStore::new();
+    block_on(async {
+        people(store, 1).await;
+        let event = file_one(store, 5, Kind::Create, 1, Verdict::Pending).await;
+        let payload = store.event(event).await.unwrap().unwrap().payload;
+        store
+            .decide(Decide { events: vec![(event, payload)], decision: decision(Ruling::Approve, 6), approvers: 1 })
+            .await
+            .unwrap();
+        for second in 0..TOKENS {
+            store.put_bootstrap(Digest::of(&second), OperatorId::of_number(1), at(second + 7)).await.unwrap();
+        }
+        store.backup(file.clone()).await.unwrap();
+    });
+    assert!(rewrite_deeds(&file, |_| AWAY.to_vec()) > 1_200);
     restored(&file).unwrap();
     let store = SledStore::open(&file.with_extension("restored"), &SledSettings::default()).unwrap();
     let store: &dyn Store = &store;
-    let deeds = block_on(store.deeds(DeedQuery { limit: 9, ..DeedQuery::default() })).unwrap();
-    assert!(!deeds.items.is_empty());
+    let query = DeedQuery { limit: 5_000, operator: Some(OperatorId::of_number(1)), ..DeedQuery::default() };
+    assert!(block_on(store.deeds(query)).unwrap().items.len() as u64 >= TOKENS);
     assert_eq!(block_on(store.decisions(at(0), 9)).unwrap().len(), 1);
 }
