@@ -1,12 +1,14 @@
 //! What needs somebody, over all apps.
 
+use std::collections::BTreeMap;
+
 use crate::engine::active::ActiveApp;
 use crate::engine::answer::Answer;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::overview::{AppOverview, Overview};
-use crate::id::AppName;
+use crate::id::{AppName, BatchId};
 use crate::provision::account::Presence;
-use crate::provision::event::StatusKind;
+use crate::provision::event::{Event, StatusKind};
 use crate::store::query::{EventQuery, ImportState};
 
 /// Failed and blocked events that are looked at in each app.
@@ -23,7 +25,7 @@ impl Engine {
             users: self.parts.store.head().await?.users,
             is_set_up: active.revision.is_some(),
             waiting: waiting.len(),
-            in_batches: waiting.iter().filter(|event| event.batch.is_some()).count(),
+            in_batches: in_batches(&waiting),
             escalated: waiting.iter().filter(|event| event.escalated.is_some()).count(),
             parked: imports.into_iter().filter(|import| matches!(import.state, ImportState::Parked { .. })).collect(),
             apps: Vec::new(),
@@ -66,4 +68,13 @@ impl Engine {
         }
         Ok((standing, page.next.is_some()))
     }
+}
+
+/// Events that are in a held batch with others.
+fn in_batches(waiting: &[Event]) -> usize {
+    let mut batches: BTreeMap<BatchId, usize> = BTreeMap::new();
+    for batch in waiting.iter().filter_map(|event| event.batch) {
+        *batches.entry(batch).or_default() += 1;
+    }
+    batches.into_values().filter(|members| *members > 1).sum()
 }

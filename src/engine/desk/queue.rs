@@ -14,6 +14,8 @@ use crate::provision::event::Event;
 use crate::provision::guard::finding::FindingKind;
 use crate::provision::operation::Kind;
 
+/// Most decisions of one answer.
+const DECISIONS_MAX: usize = 500;
 /// Reasons that a batch names.
 const REASONS_MAX: usize = 3;
 
@@ -82,7 +84,7 @@ impl Engine {
     pub(super) async fn decisions(&self, since: Timestamp, limit: usize) -> Result<Answer, EngineError> {
         let store = &self.parts.store;
         let mut decided = Vec::new();
-        for entry in store.decisions(since, limit).await? {
+        for entry in store.decisions(since, limit.min(DECISIONS_MAX)).await? {
             let (Some(id), Fact::Decided(decision)) = (entry.event, entry.fact) else { continue };
             // An archived event is gone, and what was decided about it with it.
             if let Some(event) = store.event(id).await? {

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use usher::clock::Span;
 use usher::provision::event::StatusKind;
 
+use super::rules::hidden;
 use super::site::{Filled, PASSWORD, Site, with_something_pending};
 use crate::engine::house::{Plan, people};
 
@@ -133,9 +134,7 @@ async fn a_batch_page_shows_what_is_in_it_and_decides_what_was_shown() {
     let path = format!("/approvals/batches/{path}");
     let (page, second) = (site.page(&path).await, site.page(&format!("{path}?page=2")).await);
     assert_eq!((page.matches("<article").count(), second.matches("<article").count()), (50, 10));
-    let field = |name: &str| {
-        page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned()
-    };
+    let field = |name: &str| hidden(&page, name);
     let (batch, shown, csrf) = (field("batch"), field("shown"), site.csrf().await);
     let decide = |shown: String| {
         let (batch, csrf, path) = (batch.clone(), csrf.clone(), path.clone());
@@ -177,4 +176,10 @@ async fn who_is_alone_in_a_held_batch_is_seen_at_once_and_still_decided_with_it(
     }
     let batch = site.page(&format!("/approvals/batches/{}", event.batch.unwrap())).await;
     assert!(batch.contains("Held batch: 1 link in app"), "{batch}");
+    let field = |name: &str| hidden(&batch, name);
+    let (named, shown, csrf) = (field("batch"), field("shown"), site.csrf().await);
+    let form =
+        [("csrf", csrf.as_str()), ("verdict", "approve"), ("batch", &named), ("shown", &shown), ("comment", "ours")];
+    assert_eq!(site.post("/approvals", &form).await.status(), StatusCode::SEE_OTHER);
+    assert!(site.house.pending().await.is_empty());
 }

@@ -48,7 +48,8 @@ async fn ended(site: &Site) -> String {
     panic!("the work never ends");
 }
 
-fn hidden(page: &str, name: &str) -> String {
+/// What a hidden field of a form says.
+pub(crate) fn hidden(page: &str, name: &str) -> String {
     let field = format!("name=\"{name}\" value=\"");
     page.split(&field).nth(1).unwrap_or_else(|| panic!("no {name}")).split('"').next().unwrap().to_owned()
 }
