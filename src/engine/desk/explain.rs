@@ -334,7 +334,7 @@ fn attributes(
         let pushed = account.pushed.get(path);
         let settled = want.is_none_or(|want| (want.create_only && exists) || want.deferred);
         // Ours unless a rule sends another value: it stays as it was sent.
-        let own = want.is_none() && path == "externalId";
+        let own = want.is_none() && path == "externalId" && !account.found.contains(path);
         let desired = if own { pushed.cloned() } else { want.and_then(|want| want.value.clone()) };
         let left = exists && is_left_alone(&app.spec, account, path);
         let differs = !settled && !left && !same(desired.as_ref(), pushed);
