@@ -156,8 +156,10 @@ pub async fn still_counts(house: &House, proof: &Proof) -> bool {
     let actor = match proof {
         Proof::Token(token) => house.engine.actor_of_token(token).await,
         Proof::Cookie(cookie) => match house.sessions.peek(cookie, house.now()) {
-            Some(session) => house.engine.actor_of(session.operator, session.means()).await,
-            None => Ok(None),
+            Some(session) if session.epoch == house.engine.epoch(session.operator) => {
+                house.engine.actor_of(session.operator, session.means()).await
+            }
+            _ => Ok(None),
         },
     };
     matches!(actor, Ok(Some(_)))

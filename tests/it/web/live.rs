@@ -6,6 +6,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value as Json;
 use usher::access::Role;
 use usher::access::credential::TokenKind;
+use usher::engine::Command;
 use usher::secret::Secret;
 
 use super::site::{Site, with_something_pending};
@@ -99,6 +100,16 @@ async fn a_stream_ends_with_its_session_and_keeps_none_awake() {
     assert!(stream.next().await.is_none());
     let gone = site.request(reqwest::Method::GET, "/live").header("accept", "text/event-stream").send().await.unwrap();
     assert_eq!(gone.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_ends_when_the_password_is_changed() {
+    let site = Site::signed_in(Plan::default()).await;
+    let mut stream = Stream::open(site.request(reqwest::Method::GET, "/live")).await;
+    let password = usher::access::credential::Typed::new("another long enough passphrase");
+    site.house.ask(Command::PasswordSet { name: Some("admin".into()), password }).await.unwrap();
+    stream.named("ended").await;
+    assert!(stream.next().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
