@@ -14,6 +14,7 @@ use crate::engine::command::Command;
 use crate::engine::context::{Engine, EngineError, Parts, Watcher};
 use crate::entropy::SystemEntropy;
 use crate::server::socket;
+use crate::server::upload::Uploads;
 use crate::store::act::{Store, StoreError, StoreResult};
 use crate::store::sled::{SledSettings, SledStore};
 
@@ -47,8 +48,13 @@ impl Host {
     /// [`HostError`]; [`LockError::Held`] at once if another process holds the workspace.
     pub(crate) async fn open(workspace: &Workspace) -> Result<Self, HostError> {
         let lock = hold(workspace)?;
+        let store = open_store(workspace, false).await?;
+        let uploads = Uploads::beside(Some(&workspace.store_dir()));
+        if let Err(error) = uploads.sweep() {
+            tracing::error!(%error, "uploads of an earlier process could not be removed");
+        }
         let parts = Parts {
-            store: open_store(workspace, false).await?,
+            store,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             connect: Arc::new(Ways::new(workspace.clone())),

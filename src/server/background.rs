@@ -3,7 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use tokio::sync::watch;
+
+use crate::server::house::House;
+use crate::server::permit;
+use crate::server::problem::Problem;
 
 /// How much is under way.
 #[derive(Debug, Clone)]
@@ -36,5 +43,34 @@ impl Background {
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.send_modify(|number| *number = number.saturating_sub(1));
+    }
+}
+
+/// Answers in a task of its own, which nobody breaks off.
+///
+/// # Errors
+/// If the work breaks down.
+pub async fn to_its_end(
+    house: &House,
+    work: impl Future<Output = Response> + Send + 'static,
+) -> Result<Response, Problem> {
+    let task = house.background.begin();
+    let working = async move {
+        let response = work.await;
+        drop(task);
+        response
+    };
+    tokio::spawn(working).await.map_err(|error| Problem::fault(format!("the handler broke down: {error}")))
+}
+
+/// What changes something goes on to its end, also if the browser goes away.
+///
+/// # Errors
+/// If the work breaks down.
+pub async fn finish(State(house): State<Arc<House>>, request: Request, next: Next) -> Result<Response, Problem> {
+    if permit::changes(request.method()) {
+        to_its_end(&house, next.run(request)).await
+    } else {
+        Ok(next.run(request).await)
     }
 }

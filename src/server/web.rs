@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::server::house::House;
 use crate::server::tls::Tls;
-use crate::server::{api, console, meter, metrics, shield, stream};
+use crate::server::{api, background, console, meter, metrics, shield, stream};
 
 /// The largest body that is read, apart from uploads.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -29,7 +29,7 @@ pub fn router(house: &Arc<House>) -> Router {
         .route("/metrics", get(metrics::show))
         .route("/live", get(stream::listen))
         .nest("/api/v1", api::router(house))
-        .merge(console::router())
+        .merge(console::router().layer(middleware::from_fn_with_state(Arc::clone(house), background::finish)))
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(house), shield::headers))
         .layer(middleware::from_fn_with_state(Arc::clone(house), meter::count))
@@ -45,11 +45,6 @@ pub async fn serve(house: Arc<House>, listener: TcpListener, mut stop: watch::Re
         Some(files) => Some(Tls::open(files).await.map_err(std::io::Error::other)?),
         None => None,
     };
-    let swept = Arc::clone(&house);
-    match tokio::task::spawn_blocking(move || swept.uploads.sweep()).await.map_err(std::io::Error::other) {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) | Err(error) => tracing::error!(%error, "uploads of an earlier process could not be removed"),
-    }
     let handle = axum_server::Handle::<SocketAddr>::new();
     let (halted, closing) = (handle.clone(), Arc::clone(&house));
     let halt = async move {

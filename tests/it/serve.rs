@@ -206,6 +206,16 @@ fn commands_work_while_it_runs() {
 }
 
 #[test]
+fn files_that_a_killed_process_had_taken_in_are_removed_by_whoever_has_the_store_next() {
+    let house = House::new();
+    let uploads = house.root.join("store/uploads");
+    std::fs::create_dir_all(uploads.join("usher-upload-before")).unwrap();
+    std::fs::write(uploads.join("usher-upload-before/people.csv"), "key,email").unwrap();
+    done(&house.root, &["status"]);
+    assert!(!uploads.exists());
+}
+
+#[test]
 fn a_suspension_reaches_the_target_without_a_sync() {
     let house = House::new();
     let _serve = house.serve();

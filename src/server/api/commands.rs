@@ -106,7 +106,7 @@ pub async fn carry_out(
         let answered = engine.answer(&permit.actor, command, &Lines(say)).await;
         // The client may be gone.
         let _gone = end.send(answered.map_err(Problem::from));
-        drop((task, files));
+        drop((files, task));
     });
     reply(Talk { progress, ended, upload }).await
 }

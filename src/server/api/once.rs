@@ -16,6 +16,7 @@ use axum::response::Response;
 use crate::access::Role;
 use crate::clock::{Span, Timestamp};
 use crate::digest::{Digest, Hasher};
+use crate::server::background;
 use crate::server::house::House;
 use crate::server::permit;
 use crate::server::problem::Problem;
@@ -143,7 +144,7 @@ pub async fn once(State(house): State<Arc<House>>, request: Request, next: Next)
     if !permit::changes(request.method()) {
         return Ok(next.run(request).await);
     }
-    let Some(named) = named(request.headers())? else { return to_its_end(&house, next.run(request)).await };
+    let Some(named) = named(request.headers())? else { return background::to_its_end(&house, next.run(request)).await };
     let (parts, body) = request.into_parts();
     // Whoever may not is told so by the handler, and no answer of somebody else is shown to him.
     let Ok(caller) = permit::caller(&parts, &house).await else {
@@ -162,20 +163,10 @@ pub async fn once(State(house): State<Arc<House>>, request: Request, next: Next)
         Turn::UnderWay => Err(Problem::under_way()),
         Turn::First => {
             let ticket = Ticket { house: Arc::clone(&house), key, kept: None };
-            to_its_end(&house, answered(ticket, next.run(Request::from_parts(parts, Body::from(body))))).await
+            background::to_its_end(&house, answered(ticket, next.run(Request::from_parts(parts, Body::from(body)))))
+                .await
         }
     }
-}
-
-/// In a task of its own, which nobody breaks off.
-async fn to_its_end(house: &House, work: impl Future<Output = Response> + Send + 'static) -> Result<Response, Problem> {
-    let task = house.background.begin();
-    let working = async move {
-        let response = work.await;
-        drop(task);
-        response
-    };
-    tokio::spawn(working).await.map_err(|error| Problem::fault(format!("the handler broke down: {error}")))
 }
 
 async fn answered(mut ticket: Ticket, work: impl Future<Output = Response>) -> Response {

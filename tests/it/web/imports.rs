@@ -9,6 +9,7 @@ use usher::access::Role;
 use usher::clock::Span;
 use usher::engine::{Answer, Command};
 use usher::server::Net;
+use usher::server::upload::Uploads;
 
 use super::rules::sign_in_as;
 use super::site::{COLUMNS, Site};
@@ -261,15 +262,15 @@ async fn until_there_are(number: usize, store: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn uploads_lie_below_the_store_and_what_a_killed_process_left_is_gone_at_the_start() {
+async fn uploads_lie_below_the_store_and_nobody_else_reads_them() {
     let store = tempfile::tempdir().unwrap();
     let left = store.path().join("uploads/usher-upload-before");
     std::fs::create_dir_all(&left).unwrap();
     std::fs::write(left.join("people.csv"), "key,email").unwrap();
+    Uploads::beside(Some(store.path())).sweep().unwrap();
     let net = Net { store: Some(store.path().to_owned()), ..Net::default() };
     let site = Site::open_over(Plan::default(), net).await.set_up().await;
     assert!(!left.exists());
-
     let address = site.origin.trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let csrf = site.csrf().await;
