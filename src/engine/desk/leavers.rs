@@ -1,13 +1,17 @@
 //! Leavers still active: who should have no account any more, and has, whatever the reason.
 
+use crate::directory::change::Cause;
 use crate::directory::user::{Standing, User};
+use crate::engine::active::ActiveApp;
 use crate::engine::answer::Answer;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::pending::Leaver;
+use crate::engine::plan::judge;
 use crate::history::sentence;
 use crate::id::AppName;
 use crate::provision::account::{Account, MuteReason, Presence};
 use crate::provision::event::{Event, StatusKind};
+use crate::provision::leaving::Access;
 use crate::provision::leaving::Leaving;
 use crate::store::query::{AccountQuery, EventQuery};
 
@@ -26,8 +30,9 @@ impl Engine {
         for user in self.parts.store.not_active().await? {
             self.accounts_left(&user, app, &mut leavers).await?;
         }
-        for name in self.active().await?.names().iter().filter(|name| app.is_none_or(|app| app == *name)) {
-            self.rejected(name, &mut leavers).await?;
+        let active = self.active().await?;
+        for running in active.apps.values().filter(|running| app.is_none_or(|app| *app == running.spec.name)) {
+            self.rejected(running, &mut leavers).await?;
         }
         Ok(leavers)
     }
@@ -53,7 +58,9 @@ impl Engine {
     }
 
     /// Rejected deactivations in one app of people who still work here.
-    async fn rejected(&self, app: &AppName, leavers: &mut Vec<Leaver>) -> Result<(), EngineError> {
+    async fn rejected(&self, running: &ActiveApp, leavers: &mut Vec<Leaver>) -> Result<(), EngineError> {
+        let app = &running.spec.name;
+        let around = (self.instance, self.parts.store.catalogue(app).await?.digest());
         let mut before = None;
         loop {
             let statuses = vec![StatusKind::Rejected];
@@ -61,14 +68,17 @@ impl Engine {
             let page = self.parts.store.events(query).await?;
             for event in page.items.iter().filter(|event| event.operation.kind.is_leaving()) {
                 let Some(row) = self.parts.store.pairs(app, vec![event.user()]).await?.pop() else { continue };
-                // With a basis nothing is left to do: he has the app again, and what was rejected asks for nothing.
-                let stands =
-                    row.account.mute.as_ref().is_some_and(|mute| mute.event == event.id) && row.account.basis.is_none();
-                if stands
+                let stands = row.account.mute.as_ref().is_some_and(|mute| mute.event == event.id)
                     && row.account.presence == Presence::Active
-                    && row.user.effective_standing() == Standing::Active
-                {
-                    leavers.push(self.leaver(&row.user, &row.account, Leaving::Unassigned).await?);
+                    && row.user.effective_standing() == Standing::Active;
+                if !stands {
+                    continue;
+                }
+                // He may have the app again: what was rejected asks for nothing then.
+                let (user, account) = (row.user.clone(), row.account.clone());
+                let judged = judge(&running.spec, &running.rules, around, row, Cause::Cycle);
+                if !matches!(judged.access, Access::Entitled(_)) {
+                    leavers.push(self.leaver(&user, &account, Leaving::Unassigned).await?);
                 }
             }
             before = page.next;

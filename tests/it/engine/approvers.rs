@@ -312,3 +312,23 @@ async fn a_rejected_leaver_stays_on_the_list_until_he_is_gone() {
     assert!(leavers(&house).await.is_empty());
     assert_eq!(house.accounts().values().filter(|active| **active).count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_the_app_again_is_no_leaver_also_if_his_account_was_adopted_as_it_was() {
+    let app = "[assign]\nroles = [\"staff\"]\n[approvals]\ndeactivate = true\n";
+    let seeds = vec![serde_json::json!({ "userName": "p1@example.com", "displayName": "Before", "active": true })];
+    let house = House::build(Plan { app, seeds, ..Plan::default() }).await;
+    house.import(&people(3), true).await.unwrap();
+    house.sync().await;
+    house.decide_all(true).await;
+    house.sync().await;
+    house.advance(Span::from_secs(1));
+    house.import(&people(3).replace("Title1,staff", "Title1,"), false).await.unwrap();
+    house.sync().await;
+    house.decide_all(false).await;
+    assert_eq!(leavers(&house).await.len(), 1);
+    house.advance(Span::from_secs(1));
+    house.import(&people(3), false).await.unwrap();
+    house.sync().await;
+    assert_eq!(leavers(&house).await, []);
+}
