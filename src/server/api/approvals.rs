@@ -96,7 +96,7 @@ pub struct Chosen {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"about": {"events": ["evt_3"]}, "ruling": "approve", "comment": "her account from before"}))]
-pub struct Decision {
+pub struct Deciding {
     /// What about.
     pub about: Chosen,
     /// What.
@@ -173,7 +173,7 @@ impl Chosen {
     }
 }
 
-impl Decision {
+impl Deciding {
     fn command(self, dry_run: bool) -> Result<Command, Problem> {
         let shown = value("shown", self.shown.as_deref())?;
         let approve = self.ruling == Ruling::Approve;
@@ -269,12 +269,12 @@ pub async fn batch(
 /// What a decision would take
 ///
 /// Decides nothing.
-#[utoipa::path(post, path = "/approvals/preview", operation_id = "previewDecision", tag = "approvals", request_body = Decision,
+#[utoipa::path(post, path = "/approvals/preview", operation_id = "previewDecision", tag = "approvals", request_body = Deciding,
     responses((status = 200, description = "what would be decided", body = Preview)))]
 pub async fn preview(
     State(house): State<Arc<House>>,
     permit: Permit<Read>,
-    Sent(decision): Sent<Decision>,
+    Sent(decision): Sent<Deciding>,
 ) -> Result<Json<Preview>, Problem> {
     match ask(&house, &permit.actor, decision.command(true)?).await? {
         Answer::Chosen(chosen) => Ok(Json(Preview {
@@ -289,12 +289,12 @@ pub async fn preview(
 ///
 /// About one event, several, a held batch, or all that filters match: each for exactly what it would do. It needs a person who proved
 /// himself lately: a session, or a personal token of at most 12 hours.
-#[utoipa::path(post, path = "/approvals/decide", operation_id = "decide", tag = "approvals", request_body = Decision,
+#[utoipa::path(post, path = "/approvals/decide", operation_id = "decide", tag = "approvals", request_body = Deciding,
     responses((status = 200, description = "what became of it, one an event", body = Decided)))]
 pub async fn decide(
     State(house): State<Arc<House>>,
     permit: Permit<Decide>,
-    Sent(decision): Sent<Decision>,
+    Sent(decision): Sent<Deciding>,
 ) -> Result<Json<Decided>, Problem> {
     decided(&house, &permit.actor, decision.command(false)?).await
 }

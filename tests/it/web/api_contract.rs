@@ -180,3 +180,14 @@ async fn the_page_of_the_api_lists_every_operation_and_loads_nothing_from_elsewh
     }
     assert!(!page.contains("http://") && !page.contains("https://"), "it asks nobody else for anything");
 }
+
+#[test]
+fn what_a_decision_is_asked_with_is_not_described_as_what_is_answered() {
+    let description = description();
+    for path in ["/approvals/decide", "/approvals/preview"] {
+        let body = &description["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"];
+        let name = body["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+        let shape = &description["components"]["schemas"][name]["properties"];
+        assert!(shape["about"].is_object() && shape["ruling"].is_object(), "{path}: {shape}");
+    }
+}
