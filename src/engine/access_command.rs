@@ -6,7 +6,7 @@ use crate::access::credential::{SignIn, Typed};
 use crate::access::operator::{Operator, Role};
 use crate::access::permission::Permission;
 use crate::clock::Timestamp;
-use crate::id::AppName;
+use crate::id::{AppName, UserId};
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,6 +100,9 @@ pub struct Deed {
     pub what: String,
     /// The app it is about.
     pub app: Option<AppName>,
+    /// The user it is about, and what people call him now.
+    #[serde(default)]
+    pub user: Option<(UserId, String)>,
 }
 
 /// An app whose secret lies in the store, or should.

@@ -44,13 +44,14 @@ fn people(style: &Style, people: &[Person]) -> String {
 }
 
 fn deeds(style: &Style, deeds: &[Deed], next: Option<u64>) -> String {
-    let mut grid = Grid::new(style, &["Entry!", "When!", "Operator", "Did", "App"]);
+    let mut grid = Grid::new(style, &["Entry!", "When!", "Operator", "Did", "User", "App"]);
     for deed in deeds {
         grid.row([
             text(deed.sequence.to_string()),
             text(time::absolute(style, deed.at)),
             text(&deed.operator),
             text(&deed.what),
+            text(deed.user.as_ref().map(|(_, label)| label.clone()).unwrap_or_default()),
             text(deed.app.as_ref().map(ToString::to_string).unwrap_or_default()),
         ]);
     }

@@ -130,17 +130,23 @@ impl Engine {
         let query = DeedQuery { operator, since, until, before, limit: limit.min(DEEDS_MAX) };
         let page = self.parts.store.deeds(query).await?;
         let names = self.operator_names().await?;
-        let deeds = page.items.into_iter().filter_map(|entry| {
-            let by = entry.fact.deed_of()?;
-            Some(Deed {
+        let mut deeds = Vec::with_capacity(page.items.len());
+        for entry in page.items {
+            let Some(by) = entry.fact.deed_of() else { continue };
+            let user = match entry.user {
+                Some(id) => self.parts.store.user(id).await?.map(|user| (id, user.label())),
+                None => None,
+            };
+            deeds.push(Deed {
                 sequence: entry.sequence,
                 at: entry.at,
                 operator: names.get(&by).cloned().unwrap_or_else(|| by.to_string()),
                 what: sentence::fact(&entry.fact),
                 app: entry.app,
-            })
-        });
-        Ok(Answer::Access(AccessAnswer::Deeds { deeds: deeds.collect(), next: page.next }))
+                user,
+            });
+        }
+        Ok(Answer::Access(AccessAnswer::Deeds { deeds, next: page.next }))
     }
 
     /// The operator of that name.

@@ -2,10 +2,12 @@
 
 use reqwest::StatusCode;
 use usher::clock::Span;
+use usher::directory::Standing;
+use usher::engine::command::Edit;
 
 use super::samples;
 use super::site::{PASSWORD, Site};
-use crate::engine::house::Plan;
+use crate::engine::house::{Plan, people};
 
 const OTHER: &str = "quite another long passphrase";
 
@@ -183,4 +185,14 @@ async fn what_is_grave_asks_for_the_password_again_and_a_viewer_only_looks() {
     assert_eq!(site.post("/access/operators", &add).await.status(), StatusCode::FORBIDDEN);
     let own = [("csrf", csrf.as_str()), ("name", "mine"), ("role", "admin"), ("kind", "personal"), ("days", "1")];
     assert!(said(&site, "/access/tokens", &own).await.contains("a token of yours can't be admin"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_says_to_whom() {
+    let site = Site::signed_in(Plan::default()).await;
+    site.house.import(&people(1), true).await.unwrap();
+    site.house.edit("hr:k0", Edit::Stand(Standing::Suspended)).await;
+    let page = site.page("/access/history").await;
+    let row = page.split("<tr>").find(|row| row.contains("suspended by hand")).unwrap();
+    assert!(row.contains("href=\"/users/usr_"), "{row}");
 }

@@ -11,11 +11,13 @@ use crate::engine::access_command::{AccessAnswer, AccessCommand, Deed};
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::server::console::access::tabs::{self, Tab};
+use crate::server::console::activity::links;
 use crate::server::console::asking::{self, Trouble};
 use crate::server::console::layout::Viewer;
 use crate::server::console::words;
 use crate::server::house::House;
 use crate::server::permit::{Read, Visitor};
+use crate::text::printable;
 
 /// Deeds on one page.
 const LISTED_MAX: usize = 50;
@@ -109,7 +111,11 @@ fn row(deed: &Deed, now: Timestamp) -> Markup {
         tr {
             td data-label="When" { (words::moment(deed.at, now)) }
             td data-label="Operator" { (deed.operator) }
-            td data-label="Did" { (deed.what) @if let Some(app) = unsaid { " " span .hint { (app) } } }
+            td data-label="Did" {
+                @if let Some((id, label)) = &deed.user { a href=(links::user(*id)) { (printable(label)) } ": " }
+                (deed.what)
+                @if let Some(app) = unsaid { " " span .hint { (app) } }
+            }
             td .number data-label="Entry" { (deed.sequence) }
         }
     }

@@ -6,7 +6,7 @@ use usher::clock::Timestamp;
 use usher::digest::Digest;
 use usher::engine::access_command::{Deed, KeptSecret, Person};
 use usher::engine::answer::TokenAnswer;
-use usher::id::{AppName, OperatorId, TokenId};
+use usher::id::{AppName, OperatorId, TokenId, UserId};
 use usher::server::console::access::{deeds, operators, own, secrets, tokens};
 use usher::server::console::layout::Viewer;
 
@@ -75,7 +75,14 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         KeptSecret { app: app(), origin: EVIL.into(), sealed: Some((NOW, EVIL.into())) },
         KeptSecret { app: AppName::new("chat").unwrap(), origin: EVIL.into(), sealed: None },
     ];
-    let deed = Deed { sequence: 9, at: NOW, operator: EVIL.into(), what: EVIL.into(), app: Some(app()) };
+    let deed = Deed {
+        sequence: 9,
+        at: NOW,
+        operator: EVIL.into(),
+        what: EVIL.into(),
+        app: Some(app()),
+        user: Some((UserId::of_number(1), EVIL.into())),
+    };
     let deeds = deeds::Deeds {
         viewer: viewer(Role::Viewer),
         operator: EVIL.into(),
