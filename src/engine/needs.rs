@@ -76,7 +76,9 @@ impl Command {
             | Self::FourEyes { .. }
             | Self::PasswordSet { .. }
             | Self::Bootstrap
-            | Self::TokenAdd { .. } => true,
+            | Self::HistoryErase { .. }
+            | Self::TokenAdd { .. }
+            | Self::TokenRevoke { .. } => true,
             _ => false,
         }
     }

@@ -86,7 +86,10 @@ impl Upload {
             return Err(io::Error::other(format!("`{}` is no name of a file", crate::text::printable(name))));
         }
         let path = self.folder.path().join(safe);
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path)?;
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&path).map_err(|error| {
+            let twice = error.kind() == io::ErrorKind::AlreadyExists;
+            if twice { io::Error::new(error.kind(), format!("two of the files are called {last}")) } else { error }
+        })?;
         self.files.push(path);
         Ok(file)
     }
