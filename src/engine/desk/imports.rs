@@ -81,7 +81,9 @@ impl Engine {
         let report = intake::import(&cx, &source, read, asked).await.map_err(refused)?;
         self.lanes.kick_all();
         let mut notes = report.notes;
-        notes.extend(report.missing_columns.iter().map(ToString::to_string));
+        let lacks =
+            |column: &import::MissingColumn| format!("there is no column {column}: what it gives stays as it was");
+        notes.extend(report.missing_columns.iter().map(lacks));
         let mut problems: Vec<String> =
             report.problems.iter().map(|problem| printable(&problem.error.to_string())).collect();
         let beyond = report.problem_count.saturating_sub(problems.len() as u64);
