@@ -46,6 +46,11 @@ impl Engine {
         }
         let revision = self.parts.store.put_revision(bundle, actor.operator, comment, self.parts.clock.now()).await?;
         self.activate(actor, &revision, present.map(|present| present.number), &draft).await?;
+        let written = self.parts.store.draft(actor.operator).await?;
+        if written.is_some_and(|written| written.bundle.digest() == revision.digest) {
+            // What he wrote is a revision now, and a draft no more.
+            self.parts.store.put_draft(actor.operator, None).await?;
+        }
         Ok(Answer::Applied(ApplyAnswer { revision: Some(revision), changes, plan, activated: true }))
     }
 

@@ -170,7 +170,17 @@ async fn a_draft_that_was_overtaken_shows_what_moved_and_is_brought_forward_by_h
     site.post("/rules/draft", &[("csrf", &csrf), ("what", "rebase")]).await;
     let page = site.page("/rules/draft").await;
     assert!(page.contains("based on rev_2 now") && !page.contains("is active by now"), "{page}");
+    let answer = activate(&site, " ").await;
+    assert_eq!(answer.headers()["location"], "/rules/draft", "why is asked for");
     activate(&site, "both").await;
+    // A revision now, also if nobody looks at the work.
+    let gone = async {
+        while site.get("/rules/draft").await.status() == StatusCode::OK {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), gone).await.unwrap();
+    assert_eq!(active(&site).await, 3);
     assert!(ended(&site).await.contains("rev_3 is active"));
     let Answer::Files { bundle, .. } = site.house.ask(Command::Export).await.unwrap() else { panic!("no files") };
     assert!(bundle.files["apps/app.toml"].contains("Moved") && bundle.files["rules/rules.rhai"].contains("The "));

@@ -13,9 +13,8 @@ use serde::Deserialize;
 
 use crate::access::permission::{Denied, check_proof};
 use crate::clock::Timestamp;
-use crate::connector::draft::DraftEdit;
 use crate::digest::Digest;
-use crate::engine::answer::{Answer, ApplyAnswer};
+use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::engine::context::EngineError;
 use crate::engine::trial::{DraftAnswer, Mistake};
@@ -85,6 +84,10 @@ pub async fn begin(
             ];
             return Ok(asking::go(&house, &visitor, "/rules/draft", lines));
         }
+        "activate" if form.comment.trim().is_empty() => {
+            let lines = vec!["Nothing was activated: say what it is for.".to_owned()];
+            return Ok(asking::go(&house, &visitor, "/rules/draft", lines));
+        }
         "activate" => {
             let comment = form.comment;
             (Aim::Activate, Command::Apply { bundle, base: draft.draft.parent, comment, dry_run: false })
@@ -128,17 +131,10 @@ pub async fn show(State(house): State<Arc<House>>, visitor: Visitor<Administer>)
     let Some(job) = house.jobs.of(visitor.actor.operator) else {
         return Ok(asking::go(&house, &visitor, "/rules", vec!["Nothing was planned.".to_owned()]));
     };
-    match job.outcome() {
-        Some(Err(EngineError::Denied(Denied::NeedsProof))) => {
-            house.jobs.forget(visitor.actor.operator);
-            let back =
-                if matches!(job.aim, Aim::PlanBack(_) | Aim::Back(_)) { "/rules/revisions" } else { "/rules/draft" };
-            return Err(Trouble::Prove(sign_in::again(back, &visitor.actor.name)));
-        }
-        Some(Ok(Answer::Applied(applied))) if job.aim == Aim::Activate && applied.activated => {
-            drop_activated(&house, &visitor, applied).await?;
-        }
-        _ => {}
+    if let Some(Err(EngineError::Denied(Denied::NeedsProof))) = job.outcome() {
+        house.jobs.forget(visitor.actor.operator);
+        let back = if matches!(job.aim, Aim::PlanBack(_) | Aim::Back(_)) { "/rules/revisions" } else { "/rules/draft" };
+        return Err(Trouble::Prove(sign_in::again(back, &visitor.actor.name)));
     }
     let files = files::read(&house, &visitor).await?;
     let viewer = Viewer::of(&visitor.actor, &visitor.session);
@@ -148,20 +144,6 @@ pub async fn show(State(house): State<Arc<House>>, visitor: Visitor<Administer>)
         return Ok(([(header::REFRESH, LOOKS_AGAIN_SECS)], page).into_response());
     }
     Ok(page.into_response())
-}
-
-/// A draft that is a revision by now is none any more; one that was written on meanwhile stays.
-async fn drop_activated(
-    house: &Arc<House>,
-    visitor: &Visitor<Administer>,
-    applied: &ApplyAnswer,
-) -> Result<(), Trouble> {
-    let files = files::read(house, visitor).await?;
-    let activated = applied.revision.as_ref().map(|revision| revision.digest);
-    if files.draft.is_some_and(|draft| Some(draft.digest) == activated) {
-        asking::ask(house, visitor, Command::DraftEdit { edit: DraftEdit::Drop }).await?;
-    }
-    Ok(())
 }
 
 /// The page.
