@@ -2,14 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use crate::clock::Span;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::pending::{Choice, Shown};
 use crate::id::{AppName, EventId, UserId};
+use crate::provision::approval::Ruling;
+use crate::provision::entry::Fact;
 use crate::provision::event::{Event, StatusKind};
 use crate::store::query::EventQuery;
 
 /// Events that one decision takes at most; larger batches are decided in several acts.
 const DECIDED_MAX: usize = 100_000;
+/// How far back it is looked who decided about a batch, ...
+const LOOKED_BACK: Span = Span::from_hours(24);
+/// ... and among how many decisions.
+const LOOKED_THROUGH_MAX: usize = 500;
 
 impl Engine {
     pub(super) async fn pending(&self, app: Option<AppName>, limit: usize) -> Result<Vec<Event>, EngineError> {
@@ -62,16 +69,37 @@ impl Engine {
         }
         let chosen: Vec<Event> = chosen.into_values().collect();
         if chosen.is_empty() {
-            return Err(EngineError::Invalid(
-                "nothing is pending there outside held batches; `usher approvals list` shows what waits, --batch decides a \
-                 held batch as a whole"
-                    .to_owned(),
-            ));
+            return Err(EngineError::Invalid(self.nothing_there(choice).await?));
         }
         match shown {
             Some(shown) => as_shown(chosen, shown),
             None => Ok(chosen),
         }
+    }
+
+    /// Why nothing is there: who decided about the batch before, if somebody did.
+    async fn nothing_there(&self, choice: &Choice) -> Result<String, EngineError> {
+        if choice.batches.is_empty() {
+            return Ok(
+                "nothing is pending there outside held batches; `usher approvals list` shows what waits, --batch \
+                       decides a held batch as a whole"
+                    .to_owned(),
+            );
+        }
+        let lately = self.parts.clock.now().minus(LOOKED_BACK);
+        for entry in self.parts.store.decisions(lately, LOOKED_THROUGH_MAX).await? {
+            let (Some(id), Fact::Decided(decision)) = (entry.event, entry.fact) else { continue };
+            let event = self.parts.store.event(id).await?;
+            if event.and_then(|event| event.batch).is_some_and(|batch| choice.batches.contains(&batch)) {
+                let did = if decision.ruling == Ruling::Approve { "approved" } else { "rejected" };
+                let why = if decision.comment.is_empty() { String::new() } else { format!(": {}", decision.comment) };
+                return Ok(format!(
+                    "nothing of it waits any more, and nothing was decided: {} {did} it at {}{why}",
+                    decision.name, decision.at
+                ));
+            }
+        }
+        Ok("nothing of it waits any more: newer changes took the place of what was in it".to_owned())
     }
 
     pub(super) fn passes(&self, choice: &Choice, user: Option<UserId>, event: &Event) -> bool {

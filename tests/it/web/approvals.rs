@@ -182,4 +182,7 @@ async fn who_is_alone_in_a_held_batch_is_seen_at_once_and_still_decided_with_it(
         [("csrf", csrf.as_str()), ("verdict", "approve"), ("batch", &named), ("shown", &shown), ("comment", "ours")];
     assert_eq!(site.post("/approvals", &form).await.status(), StatusCode::SEE_OTHER);
     assert!(site.house.pending().await.is_empty());
+    assert_eq!(site.post("/approvals", &form).await.status(), StatusCode::SEE_OTHER);
+    let told = site.page("/approvals").await;
+    assert!(told.contains("admin approved it at") && told.contains("ours"), "{told}");
 }
