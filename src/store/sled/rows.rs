@@ -165,18 +165,20 @@ impl SledRows {
     }
 
     fn bring_in(&self, handle: &Handle, journal: &Journal) -> StoreResult<()> {
-        let mut batch = sled::Batch::default();
-        for (key, slot) in journal.rows() {
-            match slot {
-                Some(value) => batch.insert(key.as_slice(), value.as_slice()),
-                None => batch.remove(key.as_slice()),
-            }
-        }
         {
             let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
             journal.rows().keys().filter_map(|key| key.first()).for_each(|kind| kinds.add(*kind));
         }
-        handle.db.apply_batch(batch).map_err(failed("write"))?;
+        // Row by row, in order, and not as one batch of sled's: that takes three times as long, in no order, and keeps every page
+        // that it replaces until its end, half a GB for 32 MB of rows. A crash in the middle costs nothing: the records are laid over
+        // the tree again, whatever of them it has.
+        for (key, slot) in journal.rows() {
+            let before = match slot {
+                Some(value) => handle.db.insert(key, value.as_slice()),
+                None => handle.db.remove(key),
+            };
+            before.map_err(failed("write"))?;
+        }
         self.flush_tree(handle)?;
         // The number after the rows: if it is missing, the records are laid over them once more and change nothing.
         handle.settled.insert(SETTLED, &journal.last().to_be_bytes()).map_err(failed("write"))?;
