@@ -42,6 +42,18 @@ pub struct Decision {
     pub payload: Digest,
 }
 
+impl Decision {
+    /// Who decided what and when, and why, as a half sentence about the change.
+    pub fn words(&self) -> String {
+        let did = match self.ruling {
+            Ruling::Approve => "approved",
+            Ruling::Reject => "rejected",
+        };
+        let why = if self.comment.is_empty() { String::new() } else { format!(": {}", self.comment) };
+        format!("{} {did} it at {}{why}", self.name, self.at)
+    }
+}
+
 /// Something that two different operators must approve: one word of `approvals.two`. What is named there waits for them, also if it
 /// would not wait otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use crate::clock::Span;
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::pending::{Choice, Shown};
+use crate::engine::queue::Decided;
 use crate::id::{AppName, EventId, UserId};
-use crate::provision::approval::Ruling;
-use crate::provision::entry::Fact;
 use crate::provision::event::{Event, StatusKind};
 use crate::store::query::EventQuery;
 
@@ -87,17 +86,11 @@ impl Engine {
             );
         }
         let lately = self.parts.clock.now().minus(LOOKED_BACK);
-        for entry in self.parts.store.decisions(lately, LOOKED_THROUGH_MAX).await? {
-            let (Some(id), Fact::Decided(decision)) = (entry.event, entry.fact) else { continue };
-            let event = self.parts.store.event(id).await?;
-            if event.and_then(|event| event.batch).is_some_and(|batch| choice.batches.contains(&batch)) {
-                let did = if decision.ruling == Ruling::Approve { "approved" } else { "rejected" };
-                let why = if decision.comment.is_empty() { String::new() } else { format!(": {}", decision.comment) };
-                return Ok(format!(
-                    "nothing of it waits any more, and nothing was decided: {} {did} it at {}{why}",
-                    decision.name, decision.at
-                ));
-            }
+        let decided = self.decided(lately, LOOKED_THROUGH_MAX).await?;
+        let of_batch = |one: &&Decided| one.event.batch.is_some_and(|batch| choice.batches.contains(&batch));
+        if let Some(last) = decided.iter().find(of_batch) {
+            let words = last.decision.words();
+            return Ok(format!("nothing of it waits any more, and nothing was decided: {words}"));
         }
         Ok("nothing of it waits any more: newer changes took the place of what was in it".to_owned())
     }

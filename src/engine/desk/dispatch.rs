@@ -51,7 +51,7 @@ impl Engine {
             Command::Approvals { app, limit } => self.approvals(app, limit).await,
             Command::Overview => self.overview().await,
             Command::Queue { filter } => self.queue(filter).await,
-            Command::Decisions { since, limit } => self.decisions(since, limit).await,
+            Command::Decisions { since, limit } => Ok(Answer::Decisions(self.decided(since, limit).await?)),
             Command::BatchShow { batch } => self.batch_show(batch).await,
             Command::Decide { choice, shown, approve, dry_run: true, .. } => {
                 self.decide_dry((choice, shown), approve).await

@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// Decisions since `since`, newest first.
-    pub(super) async fn decisions(&self, since: Timestamp, limit: usize) -> Result<Answer, EngineError> {
+    pub(super) async fn decided(&self, since: Timestamp, limit: usize) -> Result<Vec<Decided>, EngineError> {
         let store = &self.parts.store;
         let mut decided = Vec::new();
         for entry in store.decisions(since, limit.min(DECISIONS_MAX)).await? {
@@ -91,7 +91,7 @@ impl Engine {
                 decided.push(Decided { event, decision });
             }
         }
-        Ok(Answer::Decisions(decided))
+        Ok(decided)
     }
 }
 

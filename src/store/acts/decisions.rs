@@ -100,11 +100,7 @@ fn reject(tx: &mut Group<'_>, life: &mut Life, decision: Decision) -> StoreResul
 
 fn already(life: &Life, status: StatusKind) -> String {
     match life.event.decisions.last() {
-        Some(last) => {
-            let did = if last.ruling == Ruling::Approve { "approved" } else { "rejected" };
-            let why = if last.comment.is_empty() { String::new() } else { format!(": {}", last.comment) };
-            format!("it is {status}; {} {did} it at {}{why}", last.name, last.at)
-        }
+        Some(last) => format!("it is {status}; {}", last.words()),
         None => format!("it is {status}, not pending"),
     }
 }
