@@ -18,7 +18,7 @@ use crate::provision::guard::finding::{Class, Finding, FindingKind};
 use crate::provision::operation::Kind;
 use crate::provision::plan::{Fold, PlanPage, PlanSummary, Verdict};
 use crate::store::act::Cursor;
-use crate::store::query::{PairRow, Urgency};
+use crate::store::query::PairRow;
 
 /// Pairs a page.
 pub const PAGE_PAIRS: usize = 500;
@@ -199,9 +199,11 @@ impl<'a> Cycle<'a> {
             }
             Scope::Dirty { leavers_only } => {
                 position.ended = true;
-                let marks = store.dirty(name, PAGE_PAIRS).await?;
-                let marks: Vec<_> =
-                    marks.into_iter().filter(|mark| !leavers_only || mark.urgency == Urgency::Leaver).collect();
+                let marks = if *leavers_only {
+                    store.dirty_leavers(name, PAGE_PAIRS).await?
+                } else {
+                    store.dirty(name, PAGE_PAIRS).await?
+                };
                 let causes: BTreeMap<UserId, Cause> =
                     marks.iter().map(|mark| (mark.user, mark.cause.clone())).collect();
                 let rows = store.pairs(name, marks.iter().map(|mark| mark.user).collect()).await?;

@@ -11,7 +11,6 @@ use crate::engine::context::{Engine, EngineError, Unwatched};
 use crate::engine::cycle::{Cycle, Scope};
 use crate::id::{AppName, EventId, UserId};
 use crate::provision::escalation::Escalation;
-use crate::store::query::Urgency;
 
 /// Which leavers people were told of, and how loudly. Told again after a restart.
 pub type Told = BTreeMap<EventId, Escalation>;
@@ -57,8 +56,7 @@ impl Engine {
 
     /// The first leaver with a mark.
     async fn next_leaver(&self, app: &AppName) -> Result<Option<UserId>, EngineError> {
-        let marks = self.parts.store.dirty(app, 1).await?;
-        Ok(marks.first().filter(|mark| mark.urgency == Urgency::Leaver).map(|mark| mark.user))
+        Ok(self.parts.store.dirty_leavers(app, 1).await?.first().map(|mark| mark.user))
     }
 
     /// Tells of leavers who have waited for an hour, or a day, once each.

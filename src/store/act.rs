@@ -366,6 +366,8 @@ pub trait Store: Keyring + Views + Drafts + Vault + Deeds {
 
     /// Dirty marks of an app, leavers first.
     async fn dirty(&self, app: &AppName, limit: usize) -> StoreResult<Vec<Mark>>;
+    /// Dirty marks of leavers alone.
+    async fn dirty_leavers(&self, app: &AppName, limit: usize) -> StoreResult<Vec<Mark>>;
     /// The pairs of these users, in the order asked; unknown users are left out.
     async fn pairs(&self, app: &AppName, users: Vec<UserId>) -> StoreResult<Vec<PairRow>>;
     /// The pairs of the next `limit` users by id.

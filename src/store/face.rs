@@ -28,9 +28,10 @@ use crate::store::acts::{
     imports, outcomes, planning, pushing, reads, reconcile, remedies, retention, revisions, waiting,
 };
 use crate::store::backup;
+use crate::store::layout;
 use crate::store::query::{
-    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Waiting,
-    Window,
+    AccountQuery, Aged, AppRecord, Counts, ErasedUser, EventQuery, Import, Mark, PairRow, Preview, Prune, Urgency,
+    Waiting, Window,
 };
 use crate::store::stored::Backend;
 
@@ -205,7 +206,12 @@ impl<B: Backend> Store for B {
     }
     async fn dirty(&self, app: &AppName, limit: usize) -> StoreResult<Vec<Mark>> {
         let app = app.clone();
-        self.stored().read(move |rows| planning::dirty(rows, &app, limit)).await
+        self.stored().read(move |rows| planning::dirty(rows, &app, &layout::dirty(&app), limit)).await
+    }
+    async fn dirty_leavers(&self, app: &AppName, limit: usize) -> StoreResult<Vec<Mark>> {
+        let app = app.clone();
+        let leavers = layout::dirty_of(&app, Urgency::Leaver);
+        self.stored().read(move |rows| planning::dirty(rows, &app, &leavers, limit)).await
     }
     async fn pairs(&self, app: &AppName, users: Vec<UserId>) -> StoreResult<Vec<PairRow>> {
         let app = app.clone();

@@ -280,12 +280,11 @@ pub(crate) fn app_of_counts(key: &[u8]) -> Option<AppName> {
 pub(crate) fn dirty(app: &AppName) -> Key {
     Key::new(b'd').name(app)
 }
+pub(crate) fn dirty_of(app: &AppName, urgency: Urgency) -> Key {
+    dirty(app).byte(u8::from(urgency == Urgency::Normal))
+}
 pub(crate) fn dirty_mark(app: &AppName, urgency: Urgency, user: UserId) -> Key {
-    let urgency = match urgency {
-        Urgency::Leaver => 0,
-        Urgency::Normal => 1,
-    };
-    dirty(app).byte(urgency).id(user.as_bytes())
+    dirty_of(app, urgency).id(user.as_bytes())
 }
 pub(crate) fn all_dirty() -> Key {
     Key::new(b'd')

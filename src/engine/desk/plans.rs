@@ -16,7 +16,7 @@ use crate::engine::leavers::Told;
 use crate::id::{AppName, UserId};
 use crate::provision::event::StatusKind;
 use crate::provision::plan::PlanSummary;
-use crate::store::query::{Counts, Urgency};
+use crate::store::query::Counts;
 
 /// Rounds of planning what pushing made dirty: link → update, rename → update, manager → reports, and some reserve.
 const ROUNDS_MAX: usize = 12;
@@ -193,8 +193,7 @@ impl Engine {
     ) -> Result<(PlanSummary, Option<String>), EngineError> {
         let name = &app.spec.name;
         let mut around = Vec::new();
-        let marks = self.parts.store.dirty(name, 1).await?;
-        if exact.is_none() && marks.first().is_some_and(|mark| mark.urgency == Urgency::Leaver) {
+        if exact.is_none() && !self.parts.store.dirty_leavers(name, 1).await?.is_empty() {
             around.push(self.plan_and_push(app, Scope::Dirty { leavers_only: true }, None, watcher).await?);
         }
         let scope = match exact.and_then(|plan| plan.user) {

@@ -19,8 +19,9 @@ use crate::store::layout::{self, Key};
 use crate::store::query::{Counts, Mark, OpenRow, PairRow, Urgency};
 use crate::store::record::{StoredMark, decode};
 
-/// Marks of pairs whose request may be out wait for its outcome: planning them again now could only skip them.
-pub(crate) fn dirty(rows: &dyn Rows, app: &AppName, limit: usize) -> StoreResult<Vec<Mark>> {
+/// Those of an app's marks that are `under` a key. Marks of pairs whose request may be out wait for its outcome: planning them again
+/// now could only skip them.
+pub(crate) fn dirty(rows: &dyn Rows, app: &AppName, under: &Key, limit: usize) -> StoreResult<Vec<Mark>> {
     let running = Running::read(rows, Some(app))?;
     let flying = Flying::read(rows, app)?;
     let counts: Counts = kv::read(rows, &layout::counts(app))?.unwrap_or_default();
@@ -29,7 +30,7 @@ pub(crate) fn dirty(rows: &dyn Rows, app: &AppName, limit: usize) -> StoreResult
         .any(|status| counts.events.get(status).is_some_and(|n| *n > 0))
         || !flying.is_empty();
     let mut marks = Vec::new();
-    kv::walk(rows, &layout::dirty(app), Order::Ascending, &mut |key, value| {
+    kv::walk(rows, under, Order::Ascending, &mut |key, value| {
         let Some(user) = layout::user_at_end(key) else { return Ok(true) };
         if in_flight && flies(rows, app, user, (&running, &flying))? {
             return Ok(true);
