@@ -28,7 +28,7 @@ const AHEAD: usize = 2;
 /// Where nothing limits the rate, claims grow from this multiple ...
 const AHEAD_UNLIMITED: usize = 8;
 /// ... up to so many, while the target takes a claim within [`QUICK_MILLIS`]: then few claims and commits serve many events.
-const AHEAD_MAX: usize = 512;
+const AHEAD_MAX: usize = 1_024;
 /// A claim that is taken within this long was too small.
 const QUICK_MILLIS: u64 = 50;
 /// Outcomes are recorded when there are as many, ...
@@ -120,10 +120,12 @@ impl<'a> Round<'a> {
     }
 
     fn wants_more(&self) -> bool {
-        !self.stopping && !self.exhausted && self.ready.len() < self.ahead() / 2
+        // Where nothing limits the rate, the next claim is made while one is sent: it waits for two commits.
+        let few = if self.shared.way.throttle.is_unlimited() { self.ahead() } else { self.ahead() / 2 };
+        !self.stopping && !self.exhausted && self.ready.len() < few
     }
 
-    /// Events claimed at once; the next ones when half of them are under way.
+    /// Events claimed at once.
     fn ahead(&self) -> usize {
         if self.shared.way.throttle.is_unlimited() { self.stride.0 } else { self.concurrency * AHEAD }
     }
