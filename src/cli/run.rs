@@ -13,6 +13,9 @@ use crate::cli::exit::Exit;
 use crate::telemetry;
 use crate::text::printable;
 
+/// What a thread of the runtime may use: as much as the program's first one has.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// Runs one command line.
 ///
 /// # Errors
@@ -29,9 +32,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
         }
     };
     telemetry::start(logging(&cli));
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("could not start the runtime")?;
-    let result = runtime.block_on(dispatch(cli));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()
+        .context("could not start the runtime")?;
+    // On one of its threads: what waits on this one is woken by a system call each time.
+    let result = runtime.block_on(async { tokio::spawn(dispatch(cli)).await.context("the command broke down")? });
     // Blocking reads of a store that is being closed may still run; they hold nothing that must be written.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     result
