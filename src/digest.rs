@@ -30,12 +30,22 @@ impl Digest {
 }
 
 /// Collects parts into one [`Digest`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hasher {
-    hasher: blake3::Hasher,
+    /// What was taken in; most collections end before anything is.
+    hasher: Option<Box<blake3::Hasher>>,
     /// Parts that wait: hashing many small ones at once is several times faster.
     waiting: Vec<u8>,
 }
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self { hasher: None, waiting: Vec::with_capacity(WAITING_FIRST) }
+    }
+}
+
+/// Bytes that there is room for at first: an operation's.
+const WAITING_FIRST: usize = 1024;
 
 /// Bytes that wait at most.
 const WAITING_MAX: usize = 16 * 1024;
@@ -53,7 +63,7 @@ impl Hasher {
             self.waiting.extend_from_slice(bytes);
         } else {
             self.take_in();
-            self.hasher.update(bytes);
+            self.hasher.get_or_insert_default().update(bytes);
         }
         self.added()
     }
@@ -81,10 +91,10 @@ impl Hasher {
 
     /// The fingerprint of all parts so far.
     pub fn finish(&self) -> Digest {
-        if self.hasher.count() == 0 {
-            return Digest(*blake3::hash(&self.waiting).as_bytes());
+        match &self.hasher {
+            None => Digest(*blake3::hash(&self.waiting).as_bytes()),
+            Some(taken) => Digest(*taken.clone().update(&self.waiting).finalize().as_bytes()),
         }
-        Digest(*self.hasher.clone().update(&self.waiting).finalize().as_bytes())
     }
 
     fn added(&mut self) -> &mut Self {
@@ -95,7 +105,7 @@ impl Hasher {
     }
 
     fn take_in(&mut self) {
-        self.hasher.update(&self.waiting);
+        self.hasher.get_or_insert_default().update(&self.waiting);
         self.waiting.clear();
     }
 }

@@ -175,7 +175,11 @@ impl Operation {
 
     /// `pushed` as it is after this operation succeeded.
     pub fn pushed_after(&self, pushed: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
-        let mut after = if self.kind == Kind::Create { BTreeMap::new() } else { pushed.clone() };
+        if self.kind == Kind::Create {
+            let set = self.changes.iter().filter_map(|change| Some((change.path.clone(), change.new.clone()?)));
+            return set.collect();
+        }
+        let mut after = pushed.clone();
         for path in &self.released {
             after.remove(path);
         }

@@ -40,7 +40,7 @@ pub enum TargetError {
 #[derive(Debug, Clone)]
 pub struct HttpTarget {
     client: reqwest::Client,
-    base: String,
+    base: reqwest::Url,
     content_type: HeaderValue,
     secret: Secret,
 }
@@ -81,8 +81,7 @@ impl HttpTarget {
             Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let mut builder =
-            self.client.request(method, format!("{}{}", self.base, request.path)).timeout(request.timeout);
+        let mut builder = self.client.request(method, self.url(&request.path)).timeout(request.timeout);
         if let Some(body) = request.body {
             builder = builder.header(CONTENT_TYPE, self.content_type.clone()).body(body);
         }
@@ -110,6 +109,15 @@ impl HttpTarget {
         Ok(answer)
     }
 
+    /// The base URL with a path, which may have a query. Scheme, host and port are not read again for each request.
+    fn url(&self, path: &str) -> reqwest::Url {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
+        url.set_query(query);
+        url
+    }
+
     /// `answer` without the token, should the target echo it.
     fn scrub(&self, mut answer: Answer) -> Answer {
         let token = self.secret.expose();
@@ -132,7 +140,7 @@ impl Target for HttpTarget {
     }
 }
 
-fn checked_base(base_url: &str, policy: AddressPolicy) -> Result<String, TargetError> {
+fn checked_base(base_url: &str, policy: AddressPolicy) -> Result<reqwest::Url, TargetError> {
     let wrong = |why: String| TargetError::BaseUrl { url: base_url.to_owned(), why };
     let url = reqwest::Url::parse(base_url).map_err(|error| wrong(error.to_string()))?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -152,7 +160,7 @@ fn checked_base(base_url: &str, policy: AddressPolicy) -> Result<String, TargetE
     if let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         policy.check(address).map_err(wrong)?;
     }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
+    Ok(url)
 }
 
 fn headers(spec: &AppSpec, secret: &Secret) -> Result<HeaderMap, TargetError> {
