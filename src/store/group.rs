@@ -63,7 +63,7 @@ impl Rows for Group<'_> {
     }
 
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>> {
-        kv::scan_over(&self.rows, |enough| self.base.scan(from, to, order, enough), (from, to), order, limit)
+        kv::scan_over(&self.rows, |from, to, limit| self.base.scan(from, to, order, limit), (from, to), order, limit)
     }
 
     fn recent(&self, event: EventId) -> Option<Arc<FiledEvent>> {

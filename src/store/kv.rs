@@ -67,51 +67,68 @@ pub(crate) trait Kv: Rows {
 /// Rows laid over others: what was written last wins, `None` hides what is below.
 pub(crate) type Overlay = std::collections::BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// Scans `from <= key < to` of `overlay` over what is `below`.
+/// Scans `from <= key < to` of `overlay` over what is `below`, which is asked for as many rows as are wanted, and again for what the
+/// overlay hides of them.
 pub(crate) fn scan_over(
     overlay: &Overlay,
-    below: impl FnOnce(usize) -> StoreResult<Vec<Pair>>,
+    below: impl Fn(&[u8], &[u8], usize) -> StoreResult<Vec<Pair>>,
     (from, to): (&[u8], &[u8]),
     order: Order,
     limit: usize,
 ) -> StoreResult<Vec<Pair>> {
     use std::ops::Bound::{Excluded, Included};
-    if from >= to {
-        return Ok(Vec::new());
+    let (mut from, mut to) = (from.to_vec(), to.to_vec());
+    let mut merged = Vec::new();
+    let mut piece = limit;
+    while from < to && merged.len() < limit {
+        let rows = below(&from, &to, piece)?;
+        // What lies behind the last of as many rows as were asked for is not known yet.
+        let edge = rows.last().filter(|_| rows.len() == piece).map(|(key, _)| key.clone());
+        let bounds = match (&edge, order) {
+            (None, _) => (Included(&from[..]), Excluded(&to[..])),
+            (Some(edge), Order::Ascending) => (Included(&from[..]), Included(&edge[..])),
+            (Some(edge), Order::Descending) => (Included(&edge[..]), Excluded(&to[..])),
+        };
+        let range = overlay.range::<[u8], _>(bounds);
+        match order {
+            Order::Ascending => merge(range, rows, |a, b| a < b, (&mut merged, limit)),
+            Order::Descending => merge(range.rev(), rows, |a, b| a > b, (&mut merged, limit)),
+        }
+        match (edge, order) {
+            (None, _) => break,
+            (Some(edge), Order::Ascending) => {
+                from = edge;
+                from.push(0);
+            }
+            (Some(edge), Order::Descending) => to = edge,
+        }
+        piece = piece.saturating_mul(2);
     }
-    let range = || overlay.range::<[u8], _>((Included(from), Excluded(to)));
-    let ours = range().count();
-    let below = below(limit.saturating_add(ours))?;
-    if ours == 0 {
-        return Ok(below);
-    }
-    let mut merged = Vec::with_capacity(limit.min(below.len() + ours));
+    Ok(merged)
+}
+
+/// Lays rows of the overlay over rows below; both are in order, `before` says in which.
+fn merge<'a>(
+    overlay: impl Iterator<Item = (&'a Vec<u8>, &'a Option<Vec<u8>>)>,
+    below: Vec<Pair>,
+    before: impl Fn(&[u8], &[u8]) -> bool,
+    (merged, limit): (&mut Vec<Pair>, usize),
+) {
     let mut below = below.into_iter().peekable();
-    let before = |a: &[u8], b: &[u8]| match order {
-        Order::Ascending => a < b,
-        Order::Descending => a > b,
-    };
-    let mut take = |key: &Vec<u8>, slot: &Option<Vec<u8>>| {
+    for (key, slot) in overlay {
         while merged.len() < limit
             && let Some(pair) = below.next_if(|(lower, _)| before(lower, key))
         {
             merged.push(pair);
         }
-        below.next_if(|(lower, _)| lower == key);
-        if let (Some(value), true) = (slot, merged.len() < limit) {
-            merged.push((key.clone(), value.clone()));
+        if merged.len() == limit {
+            return;
         }
-        merged.len() < limit
-    };
-    let all = match order {
-        Order::Ascending => range().all(|(key, slot)| take(key, slot)),
-        Order::Descending => range().rev().all(|(key, slot)| take(key, slot)),
-    };
-    if all {
-        let room = limit - merged.len();
-        merged.extend(below.take(room));
+        below.next_if(|(lower, _)| lower == key);
+        merged.extend(slot.clone().map(|value| (key.clone(), value)));
     }
-    Ok(merged)
+    let room = limit - merged.len();
+    merged.extend(below.take(room));
 }
 
 /// A row of a known type.

@@ -255,7 +255,7 @@ impl Rows for SledRows {
 
     fn scan(&self, from: &[u8], to: &[u8], order: Order, limit: usize) -> StoreResult<Vec<Pair>> {
         let journal = self.journal.read().unwrap_or_else(PoisonError::into_inner);
-        let below = |enough: usize| {
+        let below = |from: &[u8], to: &[u8], limit: usize| {
             if !self.may_have(from, to) {
                 return Ok(Vec::new());
             }
@@ -265,8 +265,8 @@ impl Rows for SledRows {
                     row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(failed("read"))
                 };
                 match order {
-                    Order::Ascending => rows.take(enough).map(pair).collect(),
-                    Order::Descending => rows.rev().take(enough).map(pair).collect(),
+                    Order::Ascending => rows.take(limit).map(pair).collect(),
+                    Order::Descending => rows.rev().take(limit).map(pair).collect(),
                 }
             })
         };

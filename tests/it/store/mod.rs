@@ -11,6 +11,7 @@ mod edges;
 mod filing;
 mod imports;
 mod kill;
+mod layers;
 mod older_events;
 mod previous;
 mod pushing;
