@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::context::Engine;
+use crate::engine::context::{Engine, EngineError};
 use crate::id::OperatorId;
 
 /// How often each operator's sessions were ended.
@@ -27,5 +27,15 @@ impl Engine {
     /// The operator's present epoch: a session of an earlier one is over.
     pub fn epoch(&self, operator: OperatorId) -> u64 {
         self.epochs.of(operator)
+    }
+
+    /// The present epoch of whoever has that name, without case; the first one if nobody has.
+    ///
+    /// # Errors
+    /// If the store can't be read.
+    pub async fn epoch_of_name(&self, name: &str) -> Result<u64, EngineError> {
+        let operators = self.parts.store.operators().await?;
+        let found = operators.iter().find(|operator| operator.name.to_lowercase() == name.to_lowercase());
+        Ok(found.map_or(0, |operator| self.epoch(operator.id)))
     }
 }

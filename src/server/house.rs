@@ -9,12 +9,12 @@ use tokio::sync::watch;
 
 use crate::clock::Timestamp;
 use crate::directory::source::Source;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::server::api::once::Answers;
 use crate::server::background::Background;
 use crate::server::jobs::Jobs;
 use crate::server::live::Live;
-use crate::server::lockout::Lockout;
+use crate::server::lockout::{Attempt, Lockout};
 use crate::server::meter::Meter;
 use crate::server::openid::{self, Flows, Provider};
 use crate::server::session::Sessions;
@@ -167,6 +167,15 @@ impl House {
         let said = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
         let last = said.and_then(|said| said.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
         last.filter(|_| self.settings.net.behind_proxy).unwrap_or_else(|| peer.ip())
+    }
+
+    /// Somebody is about to try a password under a name.
+    ///
+    /// # Errors
+    /// If the store can't be read; within, until when he must wait.
+    pub async fn tries(&self, name: &str, address: IpAddr) -> Result<Result<Attempt<'_>, Timestamp>, EngineError> {
+        let epoch = self.engine.epoch_of_name(name).await?;
+        Ok(self.lockout.attempt(Some((name, epoch)), address, self.now()))
     }
 
     /// The time.

@@ -32,13 +32,31 @@ pub struct Lockout {
 }
 
 impl Lockout {
-    /// Somebody is about to try, by what he calls himself and from where.
+    /// Somebody is about to try, by what he calls himself and from where. What was tried under a name in an earlier epoch of the
+    /// operator's, before he got a new password, does not count any more.
     ///
     /// # Errors
     /// Until when he must wait.
-    pub fn attempt(&self, name: Option<&str>, address: IpAddr, now: Timestamp) -> Result<Attempt<'_>, Timestamp> {
+    pub fn attempt(
+        &self,
+        name: Option<(&str, u64)>,
+        address: IpAddr,
+        now: Timestamp,
+    ) -> Result<Attempt<'_>, Timestamp> {
         let mut who = vec![format!("address {address}")];
-        who.extend(name.map(|name| format!("name {}", name.to_lowercase())));
+        who.extend(name.map(|(name, epoch)| format!("name {} in epoch {epoch}", name.to_lowercase())));
+        self.begin(who, now)
+    }
+
+    /// Somebody is about to redeem a one-time token. Counted apart from passwords: who locked himself out gets in with a new token.
+    ///
+    /// # Errors
+    /// Until when he must wait.
+    pub fn token(&self, address: IpAddr, now: Timestamp) -> Result<Attempt<'_>, Timestamp> {
+        self.begin(vec![format!("token from {address}")], now)
+    }
+
+    fn begin(&self, who: Vec<String>, now: Timestamp) -> Result<Attempt<'_>, Timestamp> {
         match self.locked(&who, now) {
             Some(until) => Err(until),
             None => Ok(Attempt { lockout: self, who, now }),

@@ -218,9 +218,10 @@ pub async fn submit(
         return context.refused("passwords are turned off here", StatusCode::FORBIDDEN);
     }
     let asker = house.address(&headers, from);
-    let attempt = match house.lockout.attempt(Some(&typed.name), asker, house.now()) {
-        Ok(attempt) => attempt,
-        Err(until) => return context.refused(too_many(until), StatusCode::TOO_MANY_REQUESTS),
+    let attempt = match house.tries(&typed.name, asker).await {
+        Ok(Ok(attempt)) => attempt,
+        Ok(Err(until)) => return context.refused(too_many(until), StatusCode::TOO_MANY_REQUESTS),
+        Err(error) => return context.refused(error.to_string(), StatusCode::INTERNAL_SERVER_ERROR),
     };
     match house.engine.sign_in(&typed.name, Secret::new(typed.password)).await {
         Ok(Some(operator)) => {
@@ -256,7 +257,7 @@ pub async fn set_up(
     if first.password != first.again {
         return again("the two passwords differ", StatusCode::UNPROCESSABLE_ENTITY);
     }
-    let attempt = match house.lockout.attempt(None, house.address(&headers, from), house.now()) {
+    let attempt = match house.lockout.token(house.address(&headers, from), house.now()) {
         Ok(attempt) => attempt,
         Err(until) => return again(&too_many(until), StatusCode::TOO_MANY_REQUESTS),
     };

@@ -1,9 +1,12 @@
 //! Sign-in: sessions begin, end and are proved again.
 
 use reqwest::StatusCode;
+use usher::access::credential::Typed;
 use usher::clock::Span;
+use usher::engine::Command;
+use usher::server::Net;
 
-use super::site::{PASSWORD, Site};
+use super::site::{Filled, PASSWORD, Site};
 use crate::engine::house::Plan;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,4 +73,35 @@ async fn too_many_wrong_passwords_lock_the_name_for_a_while() {
     assert_eq!(site.post("/sign-in", &right).await.status(), StatusCode::TOO_MANY_REQUESTS);
     site.house.advance(Span::from_secs(16 * 60));
     assert_eq!(site.post("/sign-in", &right).await.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_name_is_free_again_with_a_new_password() {
+    let site = Site::open_over(Plan::default(), Net { behind_proxy: true, ..Net::default() }).await.set_up().await;
+    let sign_in = async |password: &str, from: &str| {
+        let form = [("name", "admin"), ("password", password)];
+        let request = site.request(reqwest::Method::POST, "/sign-in").header("origin", &site.origin);
+        request.header("x-forwarded-for", from).filled(&form).send().await.unwrap().status()
+    };
+    for _ in 0..10 {
+        sign_in("wrong wrong wrong", "192.0.2.1").await;
+    }
+    assert_eq!(sign_in(PASSWORD, "192.0.2.2").await, StatusCode::TOO_MANY_REQUESTS, "the name is locked everywhere");
+    let new = "another long enough password";
+    site.house.ask(Command::PasswordSet { name: Some("admin".into()), password: Typed::new(new) }).await.unwrap();
+    assert_eq!(sign_in(new, "192.0.2.1").await, StatusCode::TOO_MANY_REQUESTS, "the address is locked still");
+    assert_eq!(sign_in(new, "192.0.2.2").await, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_locked_himself_out_gets_in_with_a_one_time_token() {
+    let site = Site::open(Plan::default()).await;
+    for _ in 0..10 {
+        site.post("/sign-in", &[("name", "admin"), ("password", "wrong wrong wrong")]).await;
+    }
+    let right = [("name", "admin"), ("password", PASSWORD)];
+    assert_eq!(site.post("/sign-in", &right).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    let once = site.house.engine.bootstrap().await.unwrap();
+    let form = [("token", once.expose()), ("password", PASSWORD), ("again", PASSWORD)];
+    assert_eq!(site.post("/set-up", &form).await.status(), StatusCode::SEE_OTHER);
 }
