@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use crate::id::EventId;
 use crate::store::act::{StoreError, StoreResult};
 use crate::store::kv::{self, Kv, Order, Pair, Rows, Turnover, WriteBatch};
+use crate::store::layout;
 use crate::store::recent::Recent;
 use crate::store::record::{FiledEvent, StoredHead};
 use crate::store::sled::checkpoint::Memory;
@@ -171,8 +172,10 @@ impl SledRows {
         }
         // Row by row, in order, and not as one batch of sled's: that takes three times as long, in no order, and keeps every page
         // that it replaces until its end, half a GB for 32 MB of rows. A crash in the middle costs nothing: the records are laid over
-        // the tree again, whatever of them it has.
-        for (key, slot) in journal.rows() {
+        // the tree again, whatever of them it has. The head comes last: a tree that has it has all that it speaks of.
+        let head = layout::meta("head").0;
+        let (heads, others): (Vec<_>, Vec<_>) = journal.rows().iter().partition(|(key, _)| **key == head);
+        for (key, slot) in others.into_iter().chain(heads) {
             let before = match slot {
                 Some(value) => handle.db.insert(key, value.as_slice()),
                 None => handle.db.remove(key),
