@@ -276,7 +276,12 @@ pub(crate) fn totals(counts: &PlanCounts) -> String {
     };
     let mut parts = Vec::new();
     let due = of(Verdict::Queued);
-    parts.push(if due.is_empty() { "nothing to do".to_owned() } else { due.join(", ") });
+    parts.push(match counts.total() + counts.skipped {
+        0 => "nothing to do".to_owned(),
+        // Something waits, is blocked, or could not be looked at.
+        _ if due.is_empty() => "nothing at once".to_owned(),
+        _ => due.join(", "),
+    });
     for (verdict, word) in [(Verdict::Pending, "held"), (Verdict::Refused, "blocked")] {
         let listed = of(verdict);
         if !listed.is_empty() {

@@ -32,8 +32,13 @@ fn one(plan: &AppPlan) -> Markup {
         section .panel {
             h2 { (plan.summary.app) }
             @if let Some(trouble) = &plan.trouble { p .trouble { (trouble) } }
-            @if counts.total() == 0 {
+            @if counts.total() + counts.skipped == 0 {
                 p { "Nothing to do: " (counts.unchanged) " of " (counts.pairs) " accounts are as they should be." }
+            } @else if counts.total() == 0 {
+                p {
+                    "Nothing at once: " (counts.unchanged) " of " (counts.pairs) " accounts are as they should be, "
+                    (counts.skipped) " are left as they are, for reasons that stand below."
+                }
             } @else {
                 (numbers(plan))
                 (common(&plan.operations))
