@@ -27,6 +27,7 @@ const BLOCKED_SHOWN_MAX: usize = 200;
 
 impl Engine {
     pub(super) async fn approvals(&self, app: Option<AppName>, limit: usize) -> Result<Answer, EngineError> {
+        self.heard_of(app.as_ref()).await?;
         let mut asker = self.asker().await?;
         let mut waiting = Vec::new();
         for event in self.pending(app, limit).await? {

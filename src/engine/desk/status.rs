@@ -11,7 +11,7 @@ use crate::id::{AppName, EventId, OperatorId, UserId};
 use crate::provision::account::Account;
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::operation::Kind;
-use crate::store::query::{AccountQuery, EventQuery};
+use crate::store::query::{AccountQuery, Counts, EventQuery};
 use crate::text::printable;
 
 /// Filters of `usher history`, apart from the user.
@@ -48,6 +48,7 @@ impl Engine {
             Some(user) => Some(self.find_user(user).await?.id),
             None => None,
         };
+        self.heard_of(app.as_ref()).await?;
         Ok(Answer::Status(self.status_rows(user, app, limit).await?))
     }
 
@@ -128,12 +129,22 @@ impl Engine {
             None => None,
         };
         let HistoryFilter { app, statuses, kind, since, until, operator, before, after, limit } = filter;
+        self.heard_of(app.as_ref()).await?;
         let operator = match operator {
             Some(name) => Some(self.operator_called(&name).await?),
             None => None,
         };
         let open = false;
         Ok(EventQuery { user, app, statuses, open, kind, since, until, operator, before, after, limit })
+    }
+
+    /// Whether there is such an app, or was one: a filter by another finds nothing because it is mistyped.
+    pub(super) async fn heard_of(&self, app: Option<&AppName>) -> Result<(), EngineError> {
+        let Some(app) = app else { return Ok(()) };
+        match self.active().await?.app(app) {
+            Err(unknown) if self.parts.store.counts(app).await? == Counts::default() => Err(unknown),
+            _ => Ok(()),
+        }
     }
 
     async fn operator_called(&self, name: &str) -> Result<OperatorId, EngineError> {

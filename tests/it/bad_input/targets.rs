@@ -141,7 +141,15 @@ fn an_unreachable_target_is_named_and_nothing_is_lost() {
         "could not connect",
         "Connection refused",
     ]);
-    workspace.usher("plan").ends(0).says(&["Skipped (3)", "could not connect", "nothing is created blindly"]);
+    workspace.usher("plan").ends(0).says(&[
+        "Skipped (3)",
+        "could not connect",
+        "nothing is created blindly",
+        "nothing at once",
+    ]);
+    for command in ["history --app apq", "status --app apq", "approvals list --app apq"] {
+        workspace.usher(command).ends(1).says(&["there is no app `apq`; the active revision has app"]);
+    }
     workspace.usher("apps test app").ends(3).says(&["could not connect", "check that the target is up"]);
     let target = Target::start(&Manner::default());
     workspace.app(&target.base_url, "");
