@@ -142,6 +142,46 @@ fn what_was_not_settled_is_read_back() {
 }
 
 #[test]
+fn a_settling_that_was_cut_short_changes_nothing() {
+    const CUTS: usize = 6;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let head = unsettled(&path);
+    let whole = dir.path().join("settled");
+    copy(&path, &whole);
+    drop(open(&whole));
+    // In the order in which they are brought in: the head comes last.
+    let mut rows: Vec<_> = tree(&whole).iter().map(Result::unwrap).collect();
+    rows.sort_by_key(|(key, _)| (key.starts_with(b"m") && key.ends_with(b"head"), key.clone()));
+    for cut in 0..CUTS {
+        let name = |what: &str| dir.path().join(format!("{what}{cut}"));
+        let (short, bare) = (name("short"), name("bare"));
+        copy(&path, &short);
+        {
+            let tree = tree(&short);
+            for (key, value) in &rows[..rows.len() * cut / CUTS] {
+                tree.insert(key, value).unwrap();
+            }
+            tree.flush().unwrap();
+        }
+        copy(&short, &bare);
+        let store = open(&short);
+        block_on(async {
+            assert_eq!(store.head().await.unwrap(), head, "cut {cut}");
+            all_is_well(&store).await;
+        });
+        // Without the journal, part of it in the tree must not be taken for all.
+        fs::write(bare.join("journal"), []).unwrap();
+        assert!(!complete_or_refused(&bare, &head, "half settled"), "cut {cut}: opened without its journal");
+    }
+}
+
+/// The tree of a closed store.
+fn tree(path: &Path) -> sled::Db {
+    sled::Config::new().path(path).open().unwrap()
+}
+
+#[test]
 fn a_damaged_journal_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store");
