@@ -173,7 +173,11 @@ impl House {
     ///
     /// # Errors
     /// If the store can't be read; within, until when he must wait.
-    pub async fn tries(&self, name: &str, address: IpAddr) -> Result<Result<Attempt<'_>, Timestamp>, EngineError> {
+    pub async fn password_attempt(
+        &self,
+        name: &str,
+        address: IpAddr,
+    ) -> Result<Result<Attempt<'_>, Timestamp>, EngineError> {
         let epoch = self.engine.epoch_of_name(name).await?;
         Ok(self.lockout.attempt(Some((name, epoch)), address, self.now()))
     }

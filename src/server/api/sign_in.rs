@@ -75,7 +75,7 @@ pub async fn sign_in(
         return Err(Problem::no_passwords());
     }
     let asker = house.address(&headers, peer);
-    let attempt = house.tries(&typed.name, asker).await?.map_err(Problem::locked)?;
+    let attempt = house.password_attempt(&typed.name, asker).await?.map_err(Problem::locked)?;
     let Some(operator) = house.engine.sign_in(&typed.name, typed.password.into_secret()).await? else {
         attempt.failed();
         tracing::warn!("a sign-in failed");

@@ -218,7 +218,7 @@ pub async fn submit(
         return context.refused("passwords are turned off here", StatusCode::FORBIDDEN);
     }
     let asker = house.address(&headers, from);
-    let attempt = match house.tries(&typed.name, asker).await {
+    let attempt = match house.password_attempt(&typed.name, asker).await {
         Ok(Ok(attempt)) => attempt,
         Ok(Err(until)) => return context.refused(too_many(until), StatusCode::TOO_MANY_REQUESTS),
         Err(error) => return context.refused(error.to_string(), StatusCode::INTERNAL_SERVER_ERROR),

@@ -93,7 +93,7 @@ pub async fn set_password(
     let name = visitor.actor.name.clone();
     if person(&house, &visitor).await?.password_since.is_some() {
         let asker = house.address(&headers, from);
-        let attempt = match house.tries(&name, asker).await? {
+        let attempt = match house.password_attempt(&name, asker).await? {
             Ok(attempt) => attempt,
             Err(until) => return back(&sign_in::too_many(until)),
         };
