@@ -3,11 +3,12 @@
 use std::io::IsTerminal;
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
+use crate::cli::prompt;
 use crate::cli::value::kind;
 use crate::clock::Span;
 use crate::engine::answer::Answer;
@@ -165,9 +166,7 @@ fn is_a_person() -> bool {
 fn confirmed(approve: bool, count: usize) -> anyhow::Result<bool> {
     let word = if approve { "Approve" } else { "Reject" };
     say(&format!("{word} these {count}? [y/N] "))?;
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).context("could not read the answer")?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+    Ok(matches!(prompt::line()?.trim(), "y" | "Y" | "yes"))
 }
 
 impl Approvals {

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
-use crate::cli::operators;
+use crate::cli::prompt;
 use crate::engine::access_command::AccessCommand;
 use crate::engine::command::Command;
 use crate::id::AppName;
@@ -91,7 +91,7 @@ impl Apps {
             What::Entitlements { app, kind } => Command::Entitlements { app, kind },
             What::Secret { app, drop: true } => Command::Access(AccessCommand::SecretDrop { app }),
             What::Secret { app, drop: false } => {
-                let secret = operators::entered(&format!("Secret of {app}: "))?;
+                let secret = prompt::secret(&format!("Secret of {app}: "))?;
                 Command::Access(AccessCommand::SecretSet { app, secret })
             }
             What::Secrets => Command::Access(AccessCommand::Secrets),

@@ -25,6 +25,7 @@ mod operators;
 mod pairs;
 mod plan;
 mod progress;
+mod prompt;
 mod reconcile;
 mod remote;
 mod retry;

@@ -1,14 +1,15 @@
 //! `usher operators`: who may act in Usher.
 
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 
 use crate::access::credential::Typed;
 use crate::access::operator::{FourEyes, Role};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
+use crate::cli::prompt;
 use crate::engine::access_command::AccessCommand;
 use crate::engine::command::{Command, UserRef};
 
@@ -106,27 +107,11 @@ impl Operators {
 /// A password: twice on a terminal, without showing it; the first line of stdin otherwise.
 fn typed() -> anyhow::Result<Typed> {
     if !io::stdin().is_terminal() {
-        return first_line();
+        return prompt::line().map(Typed::new);
     }
-    let first = hidden("New password, at least 15 characters: ")?;
-    if hidden("Once more: ")? != first {
+    let first = prompt::hidden("New password, at least 15 characters: ")?;
+    if prompt::hidden("Once more: ")? != first {
         bail!("the two passwords differ; nothing was changed");
     }
     Ok(Typed::new(first))
-}
-
-/// A secret: from the terminal, without showing it, or the first line of stdin.
-pub(crate) fn entered(prompt: &str) -> anyhow::Result<Typed> {
-    if io::stdin().is_terminal() { Ok(Typed::new(hidden(prompt)?)) } else { first_line() }
-}
-
-fn first_line() -> anyhow::Result<Typed> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).context("could not read from stdin")?;
-    Ok(Typed::new(line.trim_end_matches(['\r', '\n'])))
-}
-
-/// One line from the terminal, not shown while it is typed.
-fn hidden(prompt: &str) -> anyhow::Result<String> {
-    rpassword::prompt_password(prompt).context("could not read from the terminal")
 }

@@ -1,14 +1,14 @@
 //! `usher sign-in` and `usher sign-out`: who somebody is at a server.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::access::credential::Typed;
 use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
 use crate::cli::host::own_account;
+use crate::cli::prompt;
 use crate::cli::servers::Servers;
 use crate::engine::command::Command;
 use crate::server::api::sign_in::SignIn as Asked;
@@ -35,7 +35,7 @@ pub(crate) struct SignOut {}
 impl SignIn {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         let remote = door.remote()?.context("say where: `usher sign-in --server https://HOST`")?;
-        let (name, password) = (self.name.map_or_else(asked_name, Ok)?, asked_password()?);
+        let (name, password) = (self.name.map_or_else(asked_name, Ok)?, prompt::secret("Password: ")?);
         let purpose = format!("command line of {} on {}", own_account().1, machine());
         let signed_in = remote.sign_in(&Asked { name, password, purpose }).await?;
         let told =
@@ -75,19 +75,7 @@ fn asked_name() -> anyhow::Result<String> {
     }
     let mut err = io::stderr();
     err.write_all(b"Operator: ").and_then(|()| err.flush()).context("could not write to the terminal")?;
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).context("could not read from the terminal")?;
-    Ok(line.trim().to_owned())
-}
-
-/// The password: not shown while it is typed; the first line of stdin if that is no terminal.
-fn asked_password() -> anyhow::Result<Typed> {
-    if io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password: ").map(Typed::new).context("could not read from the terminal");
-    }
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).context("could not read the password from stdin")?;
-    Ok(Typed::new(line.trim_end_matches(['\r', '\n'])))
+    Ok(prompt::line()?.trim().to_owned())
 }
 
 /// This machine's name, for the list of tokens.
