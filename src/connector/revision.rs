@@ -94,6 +94,11 @@ impl Bundle {
         if errors.is_empty() { Ok(apps) } else { Err(errors) }
     }
 
+    /// The names of the apps, whatever their files say.
+    pub fn app_names(&self) -> impl Iterator<Item = AppName> {
+        self.under("apps/", ".toml").filter_map(|(path, _)| AppName::new(Path::new(path).file_stem()?.to_str()?).ok())
+    }
+
     fn under<'a>(&'a self, folder: &'a str, suffix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.files
             .iter()

@@ -326,6 +326,20 @@ pub struct PlanFile {
     pub draft: bool,
     /// By app.
     pub apps: Vec<AppPlan>,
+    /// Apps that these files no longer have, if something stays behind there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub abandoned: Vec<Abandoned>,
+}
+
+/// An app that is no longer configured, and what is left of it in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Abandoned {
+    /// What it was called.
+    pub app: AppName,
+    /// Accounts of ours that are active there.
+    pub accounts: u64,
+    /// Events that wait and are not sent any more.
+    pub waiting: u64,
 }
 
 /// The plan of one app.

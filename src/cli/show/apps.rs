@@ -200,6 +200,7 @@ pub(crate) fn applied(style: &Style, answer: &ApplyAnswer) -> String {
             let _ = writeln!(out, "    ! {}", printable(&finding.to_string()));
         }
     }
+    out.push_str(&plan::abandoned(style, &answer.plan));
     let _ = match (&answer.revision, answer.activated) {
         (Some(revision), true) => writeln!(out, "{} {} is active.", style.paint(Tint::Good, "✓"), revision.number),
         (Some(revision), false) => writeln!(out, "{} is stored, not active.", revision.number),

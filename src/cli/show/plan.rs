@@ -7,7 +7,7 @@ use crate::cli::show::style::{Style, Tint};
 use crate::cli::show::table::{Grid, lines, text};
 use crate::cli::show::time;
 use crate::directory::value::Value;
-use crate::engine::answer::{AppPlan, PlanFile};
+use crate::engine::answer::{Abandoned, AppPlan, PlanFile};
 use crate::provision::guard::finding::{Finding, FindingKind, Severity};
 use crate::provision::operation::{Change, Kind, Operation};
 use crate::provision::plan::{PlanCounts, Planned, SkipReason, Skipped, Verdict};
@@ -31,10 +31,17 @@ pub(crate) fn plan(style: &Style, plan: &PlanFile) -> String {
         }
         app_plan(style, app, &mut out);
     }
+    out.push_str(&abandoned(style, plan));
     if plan.apps.is_empty() {
         out.push_str("There is no app to plan; `usher apps list` shows the apps of the active revision.\n");
     }
     out
+}
+
+/// Apps that these files no longer have.
+pub(crate) fn abandoned(style: &Style, plan: &PlanFile) -> String {
+    let warn = |left: &Abandoned| format!("{} {}\n", style.paint(Tint::Warn, "!"), printable(&left.warning()));
+    plan.abandoned.iter().map(warn).collect()
 }
 
 fn app_plan(style: &Style, plan: &AppPlan, out: &mut String) {

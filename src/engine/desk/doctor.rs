@@ -23,6 +23,7 @@ impl Engine {
                 Err(why) => check(&subject, CheckLevel::Bad, why),
             });
         }
+        checks.extend(self.check_abandoned().await?);
         checks.push(self.check_pending().await?);
         checks.push(self.check_leavers().await?);
         Ok(Answer::Doctor(checks))

@@ -1,5 +1,6 @@
 //! The desk: one file for each kind of command. Each reads from the store, asks the rest of the engine to act, and gives an answer.
 
+pub mod abandoned;
 pub mod access;
 pub mod approvals;
 pub mod apps;

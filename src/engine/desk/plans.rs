@@ -46,7 +46,8 @@ impl Engine {
         for app in active.select(app)? {
             plans.push(self.plan_app(app, user, watcher).await?);
         }
-        Ok(Answer::Plan(PlanFile { revision: active.digest, draft: is_draft, apps: plans }))
+        let abandoned = if app.is_none() { self.abandoned_by(&active).await? } else { Vec::new() };
+        Ok(Answer::Plan(PlanFile { revision: active.digest, draft: is_draft, apps: plans, abandoned }))
     }
 
     /// The first pass over one app, as an answer.

@@ -82,7 +82,7 @@ impl Engine {
         for app in draft.apps.values() {
             apps.push(self.plan_app(Arc::clone(app), None, watcher).await?);
         }
-        Ok(PlanFile { revision: draft.digest, draft: true, apps })
+        Ok(PlanFile { revision: draft.digest, draft: true, apps, abandoned: self.abandoned_by(draft).await? })
     }
 
     pub(super) async fn export(&self) -> Result<Answer, EngineError> {

@@ -49,6 +49,21 @@ pub struct Plans {
     pub draft: bool,
     /// One an app.
     pub apps: Vec<Plan>,
+    /// Apps that these files no longer have, and what stays behind there.
+    pub abandoned: Vec<Abandoned>,
+}
+
+/// An app that is no longer configured: its accounts stay as they are, and nobody manages them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Abandoned {
+    /// What it was called.
+    pub app: String,
+    /// Accounts of ours that are active there.
+    pub accounts: u64,
+    /// Events that wait and are not sent any more.
+    pub waiting: u64,
+    /// What it means, and what to do instead.
+    pub warning: String,
 }
 
 /// What would be done in one app.
@@ -195,7 +210,18 @@ impl From<Skipped> for SkippedUser {
 
 impl From<PlanFile> for Plans {
     fn from(file: PlanFile) -> Self {
-        Self { draft: file.draft, apps: file.apps.into_iter().map(Plan::from).collect() }
+        Self {
+            draft: file.draft,
+            apps: file.apps.into_iter().map(Plan::from).collect(),
+            abandoned: file.abandoned.into_iter().map(Abandoned::from).collect(),
+        }
+    }
+}
+
+impl From<answer::Abandoned> for Abandoned {
+    fn from(left: answer::Abandoned) -> Self {
+        let warning = left.warning();
+        Self { app: left.app.to_string(), accounts: left.accounts, waiting: left.waiting, warning }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use usher::clock::Span;
 use usher::connector::AppState;
 use usher::directory::Standing;
-use usher::engine::answer::StatusRow;
+use usher::engine::answer::{Check, StatusRow};
 use usher::engine::command::Edit;
 use usher::engine::context::Unwatched;
 use usher::engine::{Answer, Command};
@@ -274,4 +274,32 @@ async fn a_paused_app_forgets_no_leaver() {
     until(async || !house.accounts()["p0@example.com"]).await;
     house.engine.stop();
     serving.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_app_whose_file_goes_leaves_nobody_behind_unsaid() {
+    let house = House::build(Plan::default()).await;
+    house.import(&people(4), true).await.unwrap();
+    house.sync().await;
+    house.ask(Command::AppPause { app: app() }).await.unwrap();
+    suspend(&house, "hr:k0").await;
+    house.sync().await;
+    let base = house.engine.store().active_revision().await.unwrap().map(|revision| revision.number);
+    let mut bundle = house.bundle(&Plan::default());
+    bundle.files.remove("apps/app.toml");
+    for dry_run in [true, false] {
+        let apply = Command::Apply { bundle: bundle.clone(), base, comment: String::new(), dry_run };
+        let Answer::Applied(applied) = house.ask(apply).await.unwrap() else { panic!("expected an answer to apply") };
+        let left = &applied.plan.abandoned[..];
+        assert!(matches!(left, [one] if one.app == app() && (one.accounts, one.waiting) == (4, 1)), "{left:?}");
+        assert!(left[0].warning().contains("4 accounts stay active"), "{}", left[0].warning());
+    }
+    let gone = |checks: Vec<Check>| checks.into_iter().find(|check| check.subject == "apps that are gone");
+    assert!(gone(doctor(&house).await).unwrap().finding.contains("1 waiting event is not sent"));
+    let number = base.unwrap();
+    house.ask(Command::Rollback { number, comment: "not meant".into(), over: None }).await.unwrap();
+    assert_eq!(gone(doctor(&house).await), None);
+    house.ask(Command::AppResume { app: app() }).await.unwrap();
+    house.sync().await;
+    assert!(!house.accounts()["p0@example.com"], "he is found again where he waited");
 }

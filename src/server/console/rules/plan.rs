@@ -22,6 +22,7 @@ const CHANGES_MAX: usize = 6;
 pub fn all(plan: &PlanFile) -> Markup {
     html! {
         @if plan.apps.is_empty() { p .hint { "There is no app to plan." } }
+        @for left in &plan.abandoned { p .finding { (left.warning()) } }
         @for app in &plan.apps { (one(app)) }
     }
 }
