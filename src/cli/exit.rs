@@ -25,16 +25,3 @@ impl From<Exit> for ExitCode {
         })
     }
 }
-
-impl Exit {
-    /// The graver of two.
-    #[must_use]
-    pub(crate) fn and(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Done, other) => other,
-            (Self::Attention, Self::Done) => self,
-            (Self::Attention, other) => other,
-            (graver, _) => graver,
-        }
-    }
-}

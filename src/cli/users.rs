@@ -99,9 +99,7 @@ async fn set(door: &Door, user: &str, settings: &[String], lift: Vec<String>) ->
         let (attribute, value) = setting(typed)?;
         edits.push(Edit::Set { attribute, value });
     }
-    let mut exit = Exit::Done;
-    for edit in edits {
-        exit = exit.and(door.show(Command::UserEdit { user: UserRef(user.to_owned()), edit }).await?);
-    }
-    Ok(exit)
+    // All of them, or none.
+    let edit = Edit::Several { edits, from: None };
+    door.show(Command::UserEdit { user: UserRef(user.to_owned()), edit }).await
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::directory::value::Value;
 use crate::id::{AppName, SourceName};
 
 /// The attributes every user may have; anything else is `custom.<name>`. Multi-valued ones end in `s` except where noted.
@@ -109,6 +110,32 @@ impl SourceTarget {
             )),
         }
     }
+}
+
+/// A value that an operator gives an attribute, as an import would bring it: custom attributes keep their type, `emails` is a list of
+/// texts, everything else is one text.
+///
+/// # Errors
+/// A sentence that says what the attribute holds.
+pub fn as_held(attribute: &str, value: Value) -> Result<Value, String> {
+    if attribute.starts_with("custom.") {
+        return Ok(value);
+    }
+    let text = |value: Value| match value {
+        Value::Text(text) => Ok(Value::Text(text)),
+        Value::Integer(number) => Ok(Value::Text(number.to_string())),
+        Value::Boolean(flag) => Ok(Value::Text(flag.to_string())),
+        other => Err(crate::text::printable(&other.to_json().to_string())),
+    };
+    match (attribute, value) {
+        ("emails", Value::List(items)) => items.into_iter().map(text).collect::<Result<_, _>>().map(Value::List),
+        ("emails", one) => text(one).map(|one| Value::List(vec![one])),
+        (_, one) => text(one),
+    }
+    .map_err(|found| match attribute {
+        "emails" => format!("`emails` is a list of texts like [\"a@example.com\"], not {found}"),
+        _ => format!("`{attribute}` is one text, not {found}"),
+    })
 }
 
 /// A source as the engine uses it: checked, with its mapping resolved.

@@ -242,6 +242,15 @@ fn a_change_by_hand_is_shown_as_such_and_can_be_lifted() {
     let wrong = run(&root, &["users", "set", "1", "title"]);
     assert_eq!(wrong.code, Some(1));
     assert!(wrong.err.contains("attribute=value"), "{}", wrong.err);
+    for (setting, says) in [("title:=[\"a\",\"b\"]", "`title` is one text"), ("emails:={}", "`emails` is a list")] {
+        let wrong = run(&root, &["users", "set", "1", "department=Ops", setting]);
+        assert!(wrong.code == Some(1) && wrong.err.contains(says), "{wrong:#?}");
+    }
+    assert!(!done(&root, &["users", "show", "1"]).contains("Ops"), "all of it, or nothing");
+    done(&root, &["users", "set", "1", "employee_number:=17", "emails=two@acme.example"]);
+    let attributes = &json(&root, &["users", "show", "1"])["user"]["manual"]["attributes"];
+    assert_eq!(attributes["employee_number"], "17");
+    assert_eq!(attributes["emails"], serde_json::json!(["two@acme.example"]));
     let nobody = run(&root, &["users", "show", "nobody@acme.example"]);
     assert_eq!(nobody.code, Some(1));
     assert!(nobody.err.contains("nobody@acme.example"), "{}", nobody.err);

@@ -3,8 +3,9 @@
 use crate::access::actor::Actor;
 use crate::clock::Timestamp;
 use crate::directory::change::UserEdit;
-use crate::directory::source::SourceTarget;
+use crate::directory::source::{SourceTarget, as_held};
 use crate::directory::user::User;
+use crate::directory::value::Value;
 use crate::engine::active::Active;
 use crate::engine::answer::{Answer, UserAnswer};
 use crate::engine::command::{Edit, UserRef};
@@ -132,6 +133,7 @@ fn edited(user: &User, active: &Active, edit: Edit) -> Result<(UserEdit, String)
     Ok(match edit {
         Edit::Set { attribute, value } => {
             attribute_name(&attribute)?;
+            let value = held(&attribute, value)?;
             let what = format!("{attribute} is overridden");
             (UserEdit::Override { attribute, value }, what)
         }
@@ -142,15 +144,16 @@ fn edited(user: &User, active: &Active, edit: Edit) -> Result<(UserEdit, String)
         }
         Edit::Stand(standing) => (UserEdit::Stand(standing), format!("now {}", format!("{standing:?}").to_lowercase())),
         Edit::Restore => (UserEdit::Restore, "stands as the source says again".to_owned()),
-        Edit::Assign { app, assignment } => {
+        Edit::Assign { app, mut assignment } => {
             let spec = active.app(&app)?;
             let order = &spec.spec.app.app_role_order;
             if let Some(role) = assignment.app_role.as_ref().filter(|role| !order.is_empty() && !order.contains(role)) {
                 let why = format!("`{}` is no app role of {app}; it has {}", printable(role), order.join(", "));
                 return Err(EngineError::Invalid(why));
             }
-            for attribute in assignment.overrides.keys() {
+            for (attribute, value) in &mut assignment.overrides {
                 attribute_name(attribute)?;
+                *value = held(attribute, value.take())?;
             }
             let what = format!("{app} is assigned");
             (UserEdit::Assign { app, assignment }, what)
@@ -171,6 +174,10 @@ fn edited(user: &User, active: &Active, edit: Edit) -> Result<(UserEdit, String)
             (UserEdit::Several { edits, from }, words.join("; "))
         }
     })
+}
+
+fn held(attribute: &str, value: Option<Value>) -> Result<Option<Value>, EngineError> {
+    value.map(|value| as_held(attribute, value)).transpose().map_err(EngineError::Invalid)
 }
 
 fn attribute_name(name: &str) -> Result<(), EngineError> {
