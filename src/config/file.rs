@@ -159,8 +159,13 @@ impl Config {
             sources.push(checked);
         }
         let overlay = env("USHER_STORE").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let server = raw.server.check(env("USHER_LISTEN"));
-        let server = server.map_err(|(at, reason)| FileError::at(file, source, at, reason))?;
+        let listen = env("USHER_LISTEN");
+        let overlaid = listen.is_some();
+        let server = raw.server.check(listen).map_err(|(at, reason)| match at {
+            // What the environment said has no place in the file.
+            0 if overlaid => FileError::whole(Path::new("USHER_LISTEN"), reason),
+            at => FileError::at(file, source, at, reason),
+        })?;
         Ok(Self {
             seal_key: checker.seal_key(raw.seal_key)?,
             server,
