@@ -89,10 +89,7 @@ impl Engine {
                 Some(id) => self.parts.store.event(id).await?,
                 None => None,
             };
-            let label = match &event {
-                Some(event) => event.operation.label.clone(),
-                None => self.label(&account).await?,
-            };
+            let label = self.label(&account, event.as_ref()).await?;
             let (shown, reason) = sentence::status(&account, event.as_ref());
             let edges = self.parts.store.edges(&account.app, account.user).await?;
             rows.push(StatusRow { label, account, edges, event, shown, reason });
@@ -101,8 +98,11 @@ impl Engine {
         Ok(rows)
     }
 
-    async fn label(&self, account: &Account) -> Result<String, EngineError> {
-        Ok(self.parts.store.user(account.user).await?.map_or_else(|| account.user.to_string(), |user| user.label()))
+    /// What people call the user today; of one who was erased, what he was called then.
+    async fn label(&self, account: &Account, event: Option<&Event>) -> Result<String, EngineError> {
+        let user = self.parts.store.user(account.user).await?.map(|user| user.label());
+        let then = || event.map_or_else(|| account.user.to_string(), |event| event.operation.label.clone());
+        Ok(user.unwrap_or_else(then))
     }
 
     pub(super) async fn history(&self, user: Option<&UserRef>, filter: HistoryFilter) -> Result<Answer, EngineError> {
