@@ -76,6 +76,10 @@ pub struct App {
     /// Private address ranges are dialled only if this says so (loopback always is).
     #[serde(default)]
     pub allow_private_network: bool,
+    /// Certificates (PEM) of the authorities that the target's own must come from; the system's if empty. An app without any has the
+    /// digest that it always had.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tls_ca: String,
 }
 
 fn utc() -> String {
@@ -330,10 +334,28 @@ impl App {
         if let Some(reason) = app.entitlements.contradiction().or_else(|| app.reconcile.contradiction()) {
             return wrong(reason);
         }
+        if let Some(reason) = app.mistaken_ca() {
+            return wrong(reason.to_owned());
+        }
         if app.limits.concurrency > 64 {
             return wrong(format!("limits.concurrency is {}, the most is 64", app.limits.concurrency));
         }
         Ok(app)
+    }
+
+    /// What `tls_ca` is, if it can't be what it should be. The text is not repeated: it may be a key.
+    fn mistaken_ca(&self) -> Option<&'static str> {
+        if self.tls_ca.is_empty() {
+            None
+        } else if self.tls_ca.contains("PRIVATE KEY-----") {
+            Some("tls_ca holds a private key; it takes the certificate of the authority, and nothing secret")
+        } else if !self.tls_ca.contains("-----BEGIN CERTIFICATE-----") {
+            Some("tls_ca is no certificate; expected the text of a PEM file, -----BEGIN CERTIFICATE----- and what follows")
+        } else if self.base_url.starts_with("http://") {
+            Some("tls_ca says whose certificate the target must have, but base_url is http://")
+        } else {
+            None
+        }
     }
 
     /// Whether the base URL names this machine.

@@ -31,6 +31,9 @@ pub enum TargetError {
     /// A header value has characters that HTTP does not allow. The value is not repeated: it may be the token.
     #[error("{0} has characters that an HTTP header can't carry (a line break at its end?)")]
     Header(&'static str),
+    /// The authorities that the app trusts can't be read.
+    #[error("tls_ca can't be used: {0}; expected certificates as PEM")]
+    Authority(String),
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
     Client(String),
@@ -55,7 +58,12 @@ impl HttpTarget {
         let base = checked_base(&spec.app.base_url, policy)?;
         // A second call finds the provider in place: that is what is wanted.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder();
+        if !spec.app.tls_ca.is_empty() {
+            // These alone: no other authority speaks for this target.
+            builder = builder.tls_certs_only(authorities(&spec.app.tls_ca)?);
+        }
+        let client = builder
             .default_headers(headers(spec, &secret)?)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -161,6 +169,12 @@ fn checked_base(base_url: &str, policy: AddressPolicy) -> Result<reqwest::Url, T
         policy.check(address).map_err(wrong)?;
     }
     Ok(url)
+}
+
+fn authorities(pem: &str) -> Result<Vec<reqwest::Certificate>, TargetError> {
+    let read = reqwest::Certificate::from_pem_bundle(pem.as_bytes());
+    let read = read.map_err(|error| TargetError::Authority(words(error)))?;
+    if read.is_empty() { Err(TargetError::Authority("there is no certificate in it".to_owned())) } else { Ok(read) }
 }
 
 fn headers(spec: &AppSpec, secret: &Secret) -> Result<HeaderMap, TargetError> {

@@ -50,12 +50,14 @@ pub fn of_decoding(answer: &Answer, error: &DecodeError) -> Failure {
 
 /// No complete answer.
 pub fn of_transport(error: &TransportError) -> Failure {
-    Failure {
-        class: FailureClass::Endpoint,
-        status: None,
-        detail: redact(error.to_string().as_bytes()),
-        retry_after: None,
+    let mut detail = error.to_string();
+    // As rustls says it.
+    if detail.contains("UnknownIssuer") {
+        detail.push_str(
+            "; if a private authority issued the target's certificate, give the authority's own as `tls_ca` in the app's file",
+        );
     }
+    Failure { class: FailureClass::Endpoint, status: None, detail: redact(detail.as_bytes()), retry_after: None }
 }
 
 fn class_of(status: u16, scim_type: &str) -> FailureClass {

@@ -104,7 +104,7 @@ impl Engine {
         let known = |app: &Arc<ActiveApp>| {
             active.apps.get(&app.spec.name).is_some_and(|active| {
                 let (active, app) = (&active.spec.app, &app.spec.app);
-                active.base_url == app.base_url && active.credential == app.credential
+                active.base_url == app.base_url && active.credential == app.credential && active.tls_ca == app.tls_ca
             })
         };
         if !draft.apps.values().all(known) {

@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use usher::connector::App;
 use usher::scim::target::{Method, Request, Target, TransportError};
 use usher::scim::{HttpTarget, TargetError};
 use usher::secret::Secret;
@@ -193,4 +194,61 @@ fn base_urls_that_lead_inside_or_carry_secrets_are_refused() {
     assert!(refused("http://scim.example.com/").to_string().contains("https"));
     let line_break = HttpTarget::new(&spec("", "https://scim.example.com"), Secret::new("token\n")).unwrap_err();
     assert!(matches!(line_break, TargetError::Header(_)));
+}
+
+/// An authority of this name, and what it certifies for this machine: certificate and key.
+fn authority(name: &str) -> (String, (String, String)) {
+    let mut own = rcgen::CertificateParams::default();
+    own.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    own.distinguished_name.push(rcgen::DnType::CommonName, name);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let pem = own.self_signed(&key).unwrap().pem();
+    let issuer = rcgen::Issuer::new(own, key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    (pem, (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_authority_is_trusted_by_the_app_that_names_it_and_by_no_other() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let (pem, (certificate, key)) = authority("Acme");
+    let tls = axum_server::tls_rustls::RustlsConfig::from_pem(certificate.into(), key.clone().into()).await.unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let base_url = format!("https://{}/scim", listener.local_addr().unwrap());
+    let router = Router::new().route("/scim/Users", get(|| async { "[]" }));
+    let server = axum_server::from_tcp_rustls(listener, tls).unwrap();
+    tokio::spawn(server.serve(router.into_make_service()));
+
+    let asked = async |tls_ca: &str| {
+        let mut spec = spec("", &base_url);
+        spec.app.tls_ca = tls_ca.to_owned();
+        let target = HttpTarget::new(&spec, Secret::new(TOKEN)).unwrap();
+        target.send(request(Method::Get, "/Users", None)).await
+    };
+    assert_eq!(asked(&pem).await.unwrap().status, 200);
+    let (other, _) = authority("Other");
+    assert_eq!(asked(&format!("{other}{pem}")).await.unwrap().status, 200, "one of several");
+    for untrusted in [asked("").await, asked(&other).await] {
+        let error = untrusted.unwrap_err();
+        assert!(matches!(error, TransportError::NotSent(_)), "{error}");
+        let words = usher::scim::failure::of_transport(&error).detail;
+        assert!(words.contains("tls_ca"), "{words}");
+    }
+
+    let refused = |tls_ca: &str| {
+        let text = format!(
+            "connector = \"generic-scim2\"\nbase_url = \"{base_url}\"\ncredential = \"env:X\"\nrules = \"x.rhai\"\n\
+             tls_ca = '''\n{tls_ca}'''\n"
+        );
+        App::parse(std::path::Path::new("apps/x.toml"), &text).unwrap_err().to_string()
+    };
+    assert!(refused("ca.pem").contains("expected the text of a PEM file"));
+    let told = refused(&format!("{pem}{key}"));
+    assert!(told.contains("private key") && !told.contains("BEGIN"), "{told}");
+    let mut broken = spec("", &base_url);
+    broken.app.tls_ca = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".to_owned();
+    let error = HttpTarget::new(&broken, Secret::new(TOKEN)).unwrap_err();
+    assert!(error.to_string().contains("tls_ca"), "{error}");
 }
