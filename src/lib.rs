@@ -28,7 +28,7 @@
 //! |---|---|
 //! | 5 door | [`config`], [`telemetry`] < [`cli`] < `main` |
 //! | 4 house | [`server`], [`sandbox`] |
-//! | 3 engine | [`engine`], [`scheduler`] |
+//! | 3 engine | [`timetable`] < [`engine`] < [`scheduler`] |
 //! | 2 instruments | [`rules`], [`scim`], [`store`], [`import`]: never each other |
 //! | 1 domain, pure | [`directory`] < [`access`] < [`connector`] < [`provision`] < [`history`] |
 //! | 0 ground | [`id`], [`clock`], [`entropy`], [`digest`], [`secret`], [`password`], [`seal`], [`text`], [`page`] |
@@ -70,6 +70,7 @@ pub mod store;
 
 pub mod engine;
 pub mod scheduler;
+pub mod timetable;
 
 pub mod sandbox;
 pub mod server;

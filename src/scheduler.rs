@@ -1,14 +1,8 @@
 //! The scheduler: when each app is looked at. A timer and a kick mean the same, "look again", and carry nothing else.
 
-use std::str::FromStr;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeZone, Utc};
-use chrono_tz::Tz;
-use cron::Schedule;
-
 use crate::clock::{Span, Timestamp};
-use crate::connector::app::App;
 use crate::connector::capability::AppState;
 use crate::digest::{Digest, Hasher};
 use crate::engine::active::ActiveApp;
@@ -17,6 +11,7 @@ use crate::engine::cycle::Scope;
 use crate::engine::leavers::Told;
 use crate::id::AppName;
 use crate::store::query::Urgency;
+use crate::timetable::next_time;
 
 /// An app without a schedule is still looked at for events that became due, at least this often.
 const LOOK_AGAIN_MAX: Span = Span::from_secs(60);
@@ -42,49 +37,6 @@ struct Agenda {
     /// When leavers were last looked at who could not be delivered, and of whom people were told.
     escalated_at: Option<Timestamp>,
     told: Told,
-}
-
-/// A schedule that can't be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScheduleError {
-    /// Not a cron expression.
-    #[error("`{expression}` is no cron expression of five fields (minute hour day month weekday): {reason}")]
-    Expression {
-        /// What was written.
-        expression: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Not a time zone.
-    #[error("`{0}` is no IANA time zone like Europe/Amsterdam")]
-    Zone(String),
-}
-
-/// When `app` is due next after `now`; `None` = by kicks only.
-///
-/// # Errors
-/// [`ScheduleError`] with the offending text.
-pub fn next_run(app: &App, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
-    next_time(&app.schedule, &app.timezone, now)
-}
-
-/// The first time after `now` that a cron `expression` names in a time `zone`; `None` = never: it is empty.
-///
-/// # Errors
-/// [`ScheduleError`] with the offending text.
-pub fn next_time(expression: &str, zone: &str, now: Timestamp) -> Result<Option<Timestamp>, ScheduleError> {
-    if expression.trim().is_empty() {
-        return Ok(None);
-    }
-    let fields = expression.split_whitespace().count();
-    // The crate wants seconds first; people write five fields.
-    let full = if fields == 5 { format!("0 {expression}") } else { expression.to_owned() };
-    let schedule = Schedule::from_str(&full)
-        .map_err(|error| ScheduleError::Expression { expression: expression.to_owned(), reason: error.to_string() })?;
-    let zone: Tz = zone.parse().map_err(|_| ScheduleError::Zone(zone.to_owned()))?;
-    let from: Option<DateTime<Utc>> = Utc.timestamp_millis_opt(now.as_millis()).single();
-    let next = from.and_then(|from| schedule.after(&from.with_timezone(&zone)).next());
-    Ok(next.map(|at| Timestamp::from_millis(at.with_timezone(&Utc).timestamp_millis())))
 }
 
 impl Engine {
@@ -180,7 +132,11 @@ impl Engine {
         }
         self.expire_approvals(app).await?;
         let due = agenda.next_cycle.is_some_and(|at| at <= now);
-        let scheduled = next_run(&app.spec.app, now).map_err(|error| EngineError::Invalid(error.to_string()))?;
+        let scheduled = next_time(&app.spec.app.schedule, &app.spec.app.timezone, now).unwrap_or_else(|error| {
+            // Kicks are heard all the same: no schedule keeps a leaver waiting.
+            tracing::error!(app = %name, %error, "the app is not looked at by schedule");
+            None
+        });
         agenda.next_cycle = scheduled;
         if let Some(mark) = self.parts.store.dirty(name, 1).await?.first() {
             let leavers_only = mark.urgency == Urgency::Leaver;

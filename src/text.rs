@@ -42,6 +42,33 @@ impl FileError {
     }
 }
 
+/// Something in a file that can be read and can't be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    about: String,
+    reason: String,
+}
+
+impl Mistake {
+    /// One about a key.
+    pub fn new(key: &str, reason: impl Into<String>) -> Self {
+        Self { about: key.to_owned(), reason: reason.into() }
+    }
+
+    /// One about a text among others.
+    pub fn of_value(value: &str, reason: impl Into<String>) -> Self {
+        Self { about: format!("\"{value}\""), reason: reason.into() }
+    }
+
+    /// Where it stands in `source`, the text of `file`: the first place that it can be about.
+    pub fn place(self, file: &Path, source: &str) -> FileError {
+        match source.find(&self.about) {
+            Some(at) => FileError::at(file, source, at, self.reason),
+            None => FileError::whole(file, self.reason),
+        }
+    }
+}
+
 /// A name as names are compared: compatible forms are one (NFKC), and so are upper and lower case. For finding collisions, never for
 /// authority.
 pub fn folded(name: &str) -> String {

@@ -350,7 +350,9 @@ impl App {
         } else if self.tls_ca.contains("PRIVATE KEY-----") {
             Some("tls_ca holds a private key; it takes the certificate of the authority, and nothing secret")
         } else if !self.tls_ca.contains("-----BEGIN CERTIFICATE-----") {
-            Some("tls_ca is no certificate; expected the text of a PEM file, -----BEGIN CERTIFICATE----- and what follows")
+            Some(
+                "tls_ca is no certificate; expected the text of a PEM file, -----BEGIN CERTIFICATE----- and what follows",
+            )
         } else if self.base_url.starts_with("http://") {
             Some("tls_ca says whose certificate the target must have, but base_url is http://")
         } else {

@@ -8,6 +8,7 @@ pub mod descriptor;
 pub mod draft;
 pub mod grants;
 pub mod groups;
+pub mod mistakes;
 pub mod reconcile;
 pub mod revision;
 

@@ -112,6 +112,11 @@ impl SourceTarget {
     }
 }
 
+/// Whether a text names a user as `source:key`.
+pub fn names_user(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(source, key)| SourceName::new(source).is_ok() && !key.is_empty())
+}
+
 /// A value that an operator gives an attribute, as an import would bring it: custom attributes keep their type, `emails` is a list of
 /// texts, everything else is one text.
 ///

@@ -2,6 +2,7 @@
 //! the others' digests as they are.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::connector::app::AppSpec;
@@ -10,7 +11,8 @@ use crate::digest::Digest;
 use crate::engine::context::{Engine, EngineError};
 use crate::id::AppName;
 use crate::rules::Rules;
-use crate::text::FileError;
+use crate::text::{FileError, Mistake};
+use crate::timetable::{self, ScheduleError};
 
 /// One app of a revision, ready to plan with.
 #[derive(Debug)]
@@ -59,6 +61,17 @@ impl Active {
         if errors.is_empty() { Ok(Self { revision, digest: bundle.digest(), apps }) } else { Err(errors) }
     }
 
+    /// Resolves and compiles files that are to become a revision: what can't be meant is refused too. What is active already, or was,
+    /// goes on with [`Active::compile`] as it is.
+    ///
+    /// # Errors
+    /// Every mistake in every file, with line and column.
+    pub fn draft(bundle: &Bundle) -> Result<Self, Vec<FileError>> {
+        let draft = Self::compile(bundle, None)?;
+        let errors: Vec<FileError> = draft.apps.values().flat_map(|app| mistakes(bundle, &app.spec)).collect();
+        if errors.is_empty() { Ok(draft) } else { Err(errors) }
+    }
+
     /// One app.
     ///
     /// # Errors
@@ -85,6 +98,22 @@ impl Active {
     pub fn names(&self) -> Vec<AppName> {
         self.apps.keys().cloned().collect()
     }
+}
+
+/// What an app's file says that can't be meant, with its place.
+pub fn mistakes(bundle: &Bundle, spec: &AppSpec) -> Vec<FileError> {
+    let path = format!("apps/{}.toml", spec.name);
+    let source = bundle.files.get(&path).map_or("", String::as_str);
+    let app = &spec.app;
+    let schedules = [app.schedule.as_str(), &app.entitlements.refresh, &app.reconcile.schedule];
+    let timed = schedules.iter().filter_map(|expression| match timetable::check(expression, &app.timezone) {
+        Ok(()) => None,
+        Err(error @ ScheduleError::Zone(_)) => Some(Mistake::new("timezone", error.to_string())),
+        Err(error) => Some(Mistake::of_value(expression, error.to_string())),
+    });
+    let mut mistakes: Vec<Mistake> = spec.mistakes().into_iter().chain(timed).collect();
+    mistakes.dedup();
+    mistakes.into_iter().map(|mistake| mistake.place(Path::new(&path), source)).collect()
 }
 
 impl Engine {

@@ -12,6 +12,7 @@ use crate::connector::draft::{Draft, FileChange};
 use crate::connector::revision::Bundle;
 use crate::digest::Digest;
 use crate::directory::value::Value;
+use crate::engine::active::mistakes;
 use crate::engine::answer::AppPlan;
 use crate::engine::context::EngineError;
 use crate::engine::explained::Explained;
@@ -157,7 +158,11 @@ impl From<Problem> for Deviation {
 pub fn check(bundle: &Bundle, only: Option<&AppName>) -> Result<RulesChecked, EngineError> {
     let mut checked = RulesChecked::default();
     let specs = match bundle.resolve() {
-        Ok(apps) => specs(bundle, apps.into_iter().collect(), only)?,
+        Ok(apps) => {
+            let of_apps = apps.values().flat_map(|app| mistakes(bundle, app));
+            checked.mistakes.extend(of_apps.map(Mistake::from));
+            specs(bundle, apps.into_iter().collect(), only)?
+        }
         Err(errors) => {
             checked.mistakes.extend(errors.into_iter().map(Mistake::from));
             // What can be said of the scripts is said all the same.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::directory::value::Value;
 use crate::import::convert::{Cells, key_of, shown};
 use crate::import::gather::Gather;
-use crate::import::tree::{GroupEntry, is_group_class};
+use crate::import::tree::{GroupEntry, is_group_class, is_person};
 use crate::text::FileError;
 
 /// One logical line: folded lines joined.
@@ -218,6 +218,10 @@ impl Reader<'_, '_> {
         };
         if let Some(error) = broken {
             let key = key_of(self.gather.source, &self.cells(&entry)).ok();
+            if let (Some(key), "dn") = (&key, first.name.as_str()) {
+                // Who he is is known: he stays in his groups, and his reports keep their manager.
+                self.gather.tree.person(&String::from_utf8_lossy(&first.value), key.clone());
+            }
             self.gather.problem(key, error);
             return Ok(());
         }
@@ -258,7 +262,19 @@ impl Reader<'_, '_> {
             entry.iter().filter(|field| field.name.eq_ignore_ascii_case(name)).map(text_of).collect()
         };
         let members: Vec<String> = source.group_members.iter().flat_map(|name| texts(name)).collect();
-        let is_group = texts("objectclass").iter().any(|class| is_group_class(class));
+        let classes = texts("objectclass");
+        if is_person(&classes) {
+            let line = entry.first().map_or(0, |field| field.line);
+            let reason = format!(
+                "the entry is a person (objectClass {}) and has no `{}`, the key of source `{}`",
+                classes.iter().map(|class| shown(class)).collect::<Vec<_>>().join(", "),
+                source.key,
+                source.name
+            );
+            let error = self.error(line, 1, reason);
+            return self.gather.problem(None, error);
+        }
+        let is_group = classes.iter().any(|class| is_group_class(class));
         if source.group_members.is_empty() || (members.is_empty() && !is_group) {
             self.gather.tree.skip();
             return;

@@ -11,6 +11,18 @@ use crate::import::read::ReadError;
 /// Object classes that make an entry a group even without members (RFC 4519, RFC 2307, Active Directory).
 const GROUP_CLASSES: [&str; 5] = ["group", "groupofnames", "groupofuniquenames", "groupofmembers", "posixgroup"];
 
+/// Object classes of people (RFC 4519, RFC 2798, RFC 2307, Active Directory) ...
+const PERSON_CLASSES: [&str; 5] = ["person", "organizationalperson", "inetorgperson", "posixaccount", "user"];
+/// ... and of what is none although it has one of these too.
+const NOT_PERSON_CLASSES: [&str; 4] =
+    ["computer", "contact", "msds-managedserviceaccount", "msds-groupmanagedserviceaccount"];
+
+/// Whether the object classes of an entry make it a person.
+pub(crate) fn is_person(classes: &[String]) -> bool {
+    let has = |known: &[&str]| classes.iter().any(|class| known.iter().any(|known| class.eq_ignore_ascii_case(known)));
+    has(&PERSON_CLASSES) && !has(&NOT_PERSON_CLASSES)
+}
+
 /// Whether an object class means *group*.
 pub(crate) fn is_group_class(class: &str) -> bool {
     GROUP_CLASSES.iter().any(|known| class.eq_ignore_ascii_case(known))

@@ -10,7 +10,7 @@ use crate::directory::user::User;
 use crate::engine::answer::{Answer, ImportAnswer, Progress};
 use crate::engine::command::Command;
 use crate::engine::context::{Engine, EngineError, Watcher};
-use crate::engine::intake::compare::{Kind as Way, StagedChange, changes, compare};
+use crate::engine::intake::compare::{Kind as Way, StagedChange, Unsaid, changes, compare};
 use crate::engine::intake::{self, Asked, Intake, IntakeError, Step};
 use crate::id::{ImportId, OperatorId};
 use crate::import;
@@ -142,7 +142,7 @@ impl Engine {
                 // Rows were reduced to what changes, with the standing in them, when they were staged.
                 let way = match &user {
                     None => None,
-                    Some(user) => match compare(user, &staged.row, false) {
+                    Some(user) => match compare(user, &staged.row, Unsaid::Active) {
                         Some(difference) => Some(difference.kind),
                         None => continue,
                     },

@@ -36,7 +36,7 @@ impl Engine {
             None => None,
         };
         let (active, is_draft) = match draft {
-            Some(bundle) => (Arc::new(Active::compile(&bundle, None).map_err(EngineError::Files)?), true),
+            Some(bundle) => (Arc::new(Active::draft(&bundle).map_err(EngineError::Files)?), true),
             None => (self.active_or_none_yet().await?, false),
         };
         if is_draft {

@@ -37,7 +37,7 @@ impl Engine {
         if let (Some(present), false) = (&present, dry_run) {
             not_behind(present, base)?;
         }
-        let draft = Active::compile(&bundle, None).map_err(EngineError::Files)?;
+        let draft = Active::draft(&bundle).map_err(EngineError::Files)?;
         run_examples(&draft)?;
         self.check_targets(actor, &draft).await?;
         let plan = self.preview(&draft, watcher).await?;

@@ -45,7 +45,7 @@ impl Engine {
         let active = self.active().await?;
         let is_draft = draft.is_some();
         let tried = match draft {
-            Some(bundle) => Arc::new(Active::compile(&bundle, None).map_err(EngineError::Files)?),
+            Some(bundle) => Arc::new(Active::draft(&bundle).map_err(EngineError::Files)?),
             None => self.active_or_none_yet().await?,
         };
         self.check_targets(actor, &tried).await?;

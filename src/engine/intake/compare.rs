@@ -30,7 +30,7 @@ pub struct Difference {
     pub row: SourceRow,
     /// What an active user loses: `role:NAME`, `group:NAME`, `app_role:APP`.
     pub lost: Vec<String>,
-    /// Attributes of an active user that go empty.
+    /// Attributes of an active user that go empty; `state` of one who was not, and comes back only because nothing is said any more.
     pub emptied: Vec<String>,
 }
 
@@ -47,10 +47,21 @@ pub struct StagedChange {
     pub changes: Vec<Change>,
 }
 
-/// What `row` changes about `user`; `None` = nothing. Lists are compared as sets (RFC 7643 section 2.4). With `keeps_standing` a row
-/// without a standing leaves the user where he stood.
-pub fn compare(user: &User, row: &SourceRow, keeps_standing: bool) -> Option<Difference> {
-    let row = reduced(user, row, keeps_standing);
+/// What a row means that says nothing of where its user stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsaid {
+    /// Active: the source has no states.
+    Active,
+    /// Active too, but the source has states, and this one is empty: whoever left would come back by it.
+    Emptied,
+    /// He stands where he stood: this file has no states.
+    Stays,
+}
+
+/// What `row` changes about `user`; `None` = nothing. Lists are compared as sets (RFC 7643 section 2.4).
+pub fn compare(user: &User, row: &SourceRow, unsaid: Unsaid) -> Option<Difference> {
+    let emptied_state = unsaid == Unsaid::Emptied && row.standing.is_none();
+    let row = reduced(user, row, unsaid == Unsaid::Stays);
     let next = row.apply(user, user.changed_at);
     if next == *user {
         return None;
@@ -62,7 +73,10 @@ pub fn compare(user: &User, row: &SourceRow, keeps_standing: bool) -> Option<Dif
         _ => Kind::Changed,
     };
     let stays = user.standing == Standing::Active && next.standing == Standing::Active;
-    let (lost, emptied) = if stays { losses(user, &next) } else { (Vec::new(), Vec::new()) };
+    let (lost, mut emptied) = if stays { losses(user, &next) } else { (Vec::new(), Vec::new()) };
+    if kind == Kind::Returned && emptied_state {
+        emptied.push("state".to_owned());
+    }
     Some(Difference { kind, row, lost, emptied })
 }
 

@@ -64,11 +64,28 @@ pub fn reasons(preview: &Preview, base: u64, accepted: Option<u64>, unknown: u64
             format!("{what}, of {base} ({percent} %); {limit}{expected}")
         })
         .collect();
-    if unknown > 0 && preview.missing > 0 {
-        reasons.push(format!(
-            "{unknown} rows could not be read and hide whom they are about: some of the {} missing users may be among them",
-            preview.missing
-        ));
+    if unknown > 0 {
+        reasons.extend(hidden(preview).map(|lost| {
+            format!(
+                "{unknown} rows could not be read and hide whom they are about: what is lost may stand there ({lost})"
+            )
+        }));
     }
     reasons
+}
+
+/// What rows that can't be read may say otherwise: who is there at all, who is in a group, and who manages whom. Of an LDIF tree one
+/// entry that is not read takes all its members out of a group, or his reports away from a manager.
+fn hidden(preview: &Preview) -> Option<String> {
+    let groups: Vec<String> = preview
+        .losing
+        .keys()
+        .filter(|name| name.starts_with("group:"))
+        .map(|name| format!("`{}`", printable(name)))
+        .collect();
+    let missing = (preview.missing > 0).then(|| format!("{} users are missing", preview.missing));
+    let groups = (!groups.is_empty()).then(|| format!("members of {}", groups.join(", ")));
+    let managers = preview.emptied.get("manager").map(|count| format!("the manager of {count} users"));
+    let lost: Vec<String> = [missing, groups, managers].into_iter().flatten().collect();
+    (!lost.is_empty()).then(|| lost.join(", "))
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::clock::{Clock, Timestamp};
 use crate::directory::change::{SourceRow, StagedRow};
-use crate::directory::source::{Missing, Source};
+use crate::directory::source::{Missing, Source, SourceTarget};
 use crate::directory::user::{Standing, User};
-use crate::engine::intake::compare::{compare, keep_other_groups};
+use crate::engine::intake::compare::{Unsaid, compare, keep_other_groups};
 use crate::engine::intake::decide;
 use crate::engine::intake::guard;
 use crate::engine::intake::tally::{self, Tally};
@@ -276,7 +276,12 @@ impl<'a, 'c> Staging<'a, 'c> {
                     if let Some(known) = &self.known_groups {
                         keep_other_groups(&user, &mut at.row, known);
                     }
-                    if let Some(difference) = compare(&user, &at.row, at.keeps_standing) {
+                    let unsaid = match at.keeps_standing {
+                        true => Unsaid::Stays,
+                        false if self.source.mapping.contains_key(&SourceTarget::State) => Unsaid::Emptied,
+                        false => Unsaid::Active,
+                    };
+                    if let Some(difference) = compare(&user, &at.row, unsaid) {
                         self.tally.change(&user, &difference);
                         self.put(user.id, difference.row).await?;
                     }

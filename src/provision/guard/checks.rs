@@ -240,7 +240,7 @@ pub fn protection(
         } else if let Some(group) = item.strip_prefix("group:") {
             user.groups.contains(group)
         } else if let Some((attribute, value)) = item.split_once('=') {
-            user.text(attribute) == Some(value)
+            user.attribute(attribute).is_some_and(|held| plain_values(held).iter().any(|held| held == value))
         } else {
             **item == format!("{}:{}", user.source, user.key)
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::directory::source::{SourceTarget, names_user};
 use crate::provision::guard::finding::{Class, FindingKind, Severity};
+use crate::text::{Mistake, printable};
 
 /// `[guard]` of an app file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,7 +93,65 @@ impl GuardPolicy {
     }
 }
 
+impl GuardPolicy {
+    /// What can't be meant: whoever writes it believes that something is guarded.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
+        for item in &self.protected {
+            if let Some(why) = not_protected(item) {
+                let reason = format!("guard.protected has `{}`, which protects nobody: {why}", printable(item));
+                mistakes.push(Mistake::of_value(item, reason));
+            }
+        }
+        let named =
+            |item: &str| item.split_once(':').is_some_and(|(what, value)| !what.is_empty() && !value.is_empty());
+        for item in self.privileged.iter().filter(|item| !named(item)) {
+            let expected = "expected attribute:VALUE or group:NAME";
+            let reason = format!("guard.privileged has `{}`, which names nothing; {expected}", printable(item));
+            mistakes.push(Mistake::of_value(item, reason));
+        }
+        for (kind, severity) in self.findings.iter().filter(|(kind, severity)| **severity < kind.least_severity()) {
+            let word = |severity: Severity| format!("{severity:?}").to_lowercase();
+            let (kind, said, least) = (kind.word(), word(*severity), word(kind.least_severity()));
+            let reason = format!("guard.findings makes `{kind}` {said}; no policy makes it less than {least}");
+            mistakes.push(Mistake::new(&kind, reason));
+        }
+        mistakes.extend(self.blast_radius.mistakes());
+        mistakes
+    }
+}
+
+/// Why an item of `guard.protected` can't hit anybody.
+fn not_protected(item: &str) -> Option<String> {
+    if let Some(name) = item.strip_prefix("role:").or_else(|| item.strip_prefix("group:")) {
+        return name.is_empty().then(|| "it names no role or group".to_owned());
+    }
+    match item.split_once('=') {
+        Some((attribute, _)) => match SourceTarget::parse(attribute) {
+            Ok(SourceTarget::Attribute(_)) => None,
+            Ok(_) => Some(format!("`{attribute}` is no attribute")),
+            Err(why) => Some(why),
+        },
+        None if names_user(item) => None,
+        None => Some("expected source:key, role:NAME, group:NAME or attribute=value".to_owned()),
+    }
+}
+
 impl BlastRadius {
+    fn mistakes(&self) -> impl Iterator<Item = Mistake> {
+        let classes = [
+            ("leave", self.leave),
+            ("rename", self.rename),
+            ("edge_removal", self.edge_removal),
+            ("update", self.update),
+            ("clear", self.clear),
+            ("create", self.create),
+        ];
+        classes.into_iter().filter(|(_, radius)| radius.percent > 100).map(|(class, radius)| {
+            Mistake::new(class, format!("guard.blast_radius.{class}: {} per cent is more than all", radius.percent))
+        })
+    }
+
     /// Whether `number` operations of `class` within the window are too many for an app with `base` active accounts.
     pub fn exceeded(&self, class: &Class, number: u64, base: u64) -> bool {
         match class {

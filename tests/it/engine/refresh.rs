@@ -142,7 +142,7 @@ async fn the_schedule_refreshes_and_a_changed_catalogue_is_planned_again() {
 }
 
 #[tokio::test]
-async fn tables_that_contradict_each_other_are_refused() {
+async fn what_an_app_file_cannot_mean_is_refused() {
     let house = House::build(Plan::default()).await;
     let base = house.engine.store().active_revision().await.unwrap().map(|revision| revision.number);
     for (connector, app, expected) in [
@@ -153,6 +153,23 @@ async fn tables_that_contradict_each_other_are_refused() {
         ("generic-scim2", "[entitlements]\nfrequency = \"1h\"\n", "frequency"),
         ("nullplatform", "[entitlements]\ncreate_missing = true\n", "can't create groups"),
         ("nulab-pass", "[entitlements]\nrefresh = \"0 3 * * *\"\n", "neither groups nor other entitlements"),
+        ("generic-scim2", "schedule = \"every day\"\n", "apps/app.toml:5:12: `every day` is no cron expression"),
+        ("generic-scim2", "schedule = \"61 * * * *\"\n", "no cron expression"),
+        ("generic-scim2", "timezone = \"Mars/X\"\n", "apps/app.toml:5:1: `Mars/X` is no IANA time zone"),
+        ("generic-scim2", "[entitlements]\nrefresh = \"99 99 * * *\"\n", "no cron expression"),
+        (
+            "generic-scim2",
+            "[guard]\nprotected = [\"hr:1\", \"1002\"]\n",
+            "apps/app.toml:6:22: guard.protected has `1002`",
+        ),
+        ("generic-scim2", "[guard]\nprotected = [\"departmnt=Ops\"]\n", "unknown attribute `departmnt`"),
+        ("generic-scim2", "[guard]\nprivileged = [\"roles\"]\n", "names nothing"),
+        ("generic-scim2", "[guard.findings]\nowned_by_other = \"clear\"\n", "no policy makes it less than hold"),
+        ("generic-scim2", "[guard.blast_radius]\nleave = { count = 1, percent = 500 }\n", "more than all"),
+        ("generic-scim2", "[limits]\ntimeout_secs = 0\n", "timeout_secs is 0"),
+        ("generic-scim2", "[assign]\nusers = [\"1001\"]\n", "source:key"),
+        ("generic-scim2", "app_role_order = [\"A\", \"A\"]\n", "twice"),
+        ("nulab-pass", "[leaving]\non_unassign = \"delete\"\n", "can't delete accounts"),
     ] {
         let bundle = house.bundle(&Plan { connector, app, ..Plan::default() });
         let command = Command::Apply { bundle, base, comment: String::new(), dry_run: true };

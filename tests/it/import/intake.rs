@@ -9,7 +9,9 @@ use usher::directory::source::{Missing, Source};
 use usher::directory::user::{Standing, User};
 use usher::directory::value::Value;
 use usher::directory::{Cause, SourceRow};
-use usher::engine::intake::{self, Asked, ImportReport, Intake, IntakeError, Progress, compare::compare, guard};
+use usher::engine::intake::{
+    self, Asked, ImportReport, Intake, IntakeError, Progress, compare::Unsaid, compare::compare, guard,
+};
 use usher::entropy::SeededEntropy;
 use usher::id::{ImportId, Name, OperatorId, UserId};
 use usher::store::Store;
@@ -45,7 +47,7 @@ fn a_row_that_says_what_we_have_changes_nothing() {
         manager: Some(None),
         ..SourceRow::default()
     };
-    assert_eq!(compare(&user, &row, false), None);
+    assert_eq!(compare(&user, &row, Unsaid::Active), None);
 }
 
 #[test]
@@ -61,7 +63,7 @@ fn a_changed_row_is_reduced_to_what_differs_and_losses_are_named() {
         groups: Some(user.groups.clone()),
         ..SourceRow::default()
     };
-    let difference = compare(&user, &row, false).unwrap();
+    let difference = compare(&user, &row, Unsaid::Active).unwrap();
     assert_eq!(difference.row.attributes.keys().collect::<Vec<_>>(), ["title"]);
     assert_eq!(difference.row.groups, None);
     assert_eq!((difference.lost, difference.emptied), (vec!["role:dev".to_owned()], vec!["title".to_owned()]));
@@ -81,8 +83,8 @@ fn a_delta_with_some_group_entries_says_nothing_about_the_other_groups() {
 fn a_missing_state_column_brings_nobody_back() {
     let user = User { standing: Standing::Suspended, ..someone() };
     let row = SourceRow { key: "1".to_owned(), ..SourceRow::default() };
-    assert_eq!(compare(&user, &row, true), None);
-    assert_eq!(compare(&user, &row, false).unwrap().kind, intake::compare::Kind::Returned);
+    assert_eq!(compare(&user, &row, Unsaid::Stays), None);
+    assert_eq!(compare(&user, &row, Unsaid::Active).unwrap().kind, intake::compare::Kind::Returned);
 }
 
 #[test]
@@ -120,6 +122,11 @@ fn rows_that_hide_whom_they_are_about_park_a_full_import_in_which_somebody_is_mi
     let preview = Preview { missing: 1, ..Preview::default() };
     assert_eq!(guard::reasons(&preview, 100, None, 2).len(), 1);
     assert_eq!(guard::reasons(&Preview::default(), 100, None, 2).len(), 0);
+    let losing = |name: &str| Preview { losing: BTreeMap::from([(name.to_owned(), 1)]), ..Preview::default() };
+    assert_eq!(guard::reasons(&losing("role:dev"), 100, None, 1), [""; 0], "a row of his own says so");
+    assert!(guard::reasons(&losing("group:crew"), 100, None, 1)[0].contains("members of `group:crew`"));
+    let unmanaged = Preview { emptied: BTreeMap::from([("manager".to_owned(), 2)]), ..Preview::default() };
+    assert!(guard::reasons(&unmanaged, 100, None, 1)[0].contains("the manager of 2 users"));
 }
 
 // --- with a store ---------------------------------------------------------------------------------------------------------------------
@@ -403,4 +410,19 @@ fn a_committed_import_is_finished_before_the_next_is_compared() {
     house.leave_committed(1);
     let report = house.import(&people(0..1), false, None);
     assert_eq!((report.preview.added, report.preview.changed), (0, 1));
+}
+
+#[test]
+fn states_that_go_empty_bring_nobody_back_unasked() {
+    let house = House::new();
+    let row = |key: usize, state: &str| format!("{key},p{key}@x.example,Baker,{state},dev");
+    let half: Vec<String> = (0..20).map(|key| row(key, if key % 2 == 0 { "left" } else { "active" })).collect();
+    house.import(&half, true, None);
+    let blank: Vec<String> = (0..20).map(|key| row(key, "")).collect();
+    let report = house.import(&blank, true, None);
+    let ImportState::Parked { reasons } = &report.state else { panic!("{report:?}") };
+    assert!(reasons[0].starts_with("`state` goes empty for 10 users"), "{reasons:?}");
+    assert_eq!(house.user("0").unwrap().standing, Standing::Deleted);
+    let hired: Vec<String> = (0..20).map(|key| row(key, "active")).collect();
+    assert!(matches!(house.import(&hired, true, None).state, ImportState::Applied), "said, and not left out");
 }

@@ -184,3 +184,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_person_without_the_key_is_a_bad_row_and_not_left_out() {
+    let entry = |classes: &str| {
+        format!("{PEOPLE}\ndn: cn=Nobody,dc=tanuki,dc=example\n{classes}cn: Nobody\nmail: n@tanuki.example\n")
+    };
+    let person =
+        read_text(&directory(), "d.ldif", &entry("objectClass: top\nobjectClass: inetOrgPerson\n"), true).unwrap();
+    let told = problems(&person);
+    assert!(told.len() == 1 && told[0].contains("is a person") && told[0].contains("`uid`"), "{told:?}");
+    assert_eq!(person.unknown_count, 1, "somebody who is missing may be this one");
+    for others in [
+        "objectClass: person\nobjectClass: contact\n",
+        "objectClass: user\nobjectClass: computer\n",
+        "objectClass: device\n",
+    ] {
+        assert_eq!(problems(&read_text(&directory(), "d.ldif", &entry(others), true).unwrap()), [""; 0], "{others}");
+    }
+}
+
+#[test]
+fn whoever_could_not_be_read_keeps_his_place_in_groups_and_above_his_reports() {
+    let broken = PEOPLE.replacen("uid: sora\n", "uid: sora\nno line at all\n", 1);
+    assert_ne!(broken, PEOPLE);
+    let read = read_text(&directory(), "d.ldif", &broken, false).unwrap();
+    assert!(read.unread_keys.contains("sora"), "{read:?}");
+    let beatriz = read.rows.iter().find(|at| at.row.key == "beatriz").unwrap();
+    assert_eq!(beatriz.row.manager, Some(Some("sora".to_owned())));
+}

@@ -10,7 +10,7 @@ pub(crate) const FLOORS: [&[&[&str]]; 6] = [
     &[&["id", "clock", "entropy", "digest", "secret", "password", "seal", "text", "page"]],
     &[&["directory"], &["access"], &["connector"], &["provision"], &["history"]],
     &[&["rules", "scim", "store", "import"]],
-    &[&["engine"], &["scheduler"]],
+    &[&["timetable"], &["engine"], &["scheduler"]],
     &[&["server", "sandbox"]],
     &[&["config", "telemetry"], &["cli"], &["main"]],
 ];
@@ -67,10 +67,10 @@ pub(crate) const FENCES: &[(&str, &[&str])] = &[
         ],
     ),
     // Engine.
-    ("cron", &["scheduler"]),
+    ("cron", &["timetable"]),
     // openidconnect asks for the time in chrono's form.
-    ("chrono", &["scheduler", "server"]),
-    ("chrono_tz", &["scheduler"]),
+    ("chrono", &["timetable", "server"]),
+    ("chrono_tz", &["timetable"]),
     // House.
     ("axum", &["server", "sandbox"]),
     ("axum_extra", &["server"]),

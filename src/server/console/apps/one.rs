@@ -12,7 +12,6 @@ use crate::engine::command::Command;
 use crate::id::AppName;
 use crate::provision::account::Presence;
 use crate::provision::event::StatusKind;
-use crate::scheduler;
 use crate::server::console::apps::frame::{Frame, Tab};
 use crate::server::console::apps::state;
 use crate::server::console::asking::{self, Trouble};
@@ -21,6 +20,7 @@ use crate::server::console::words;
 use crate::server::house::House;
 use crate::server::permit::{Level, Read, Visitor};
 use crate::server::problem::Problem;
+use crate::timetable;
 
 /// Leavers that are listed.
 const LEAVERS_MAX: usize = 50;
@@ -61,7 +61,8 @@ pub async fn show(
 ) -> Result<Markup, Trouble> {
     let frame = frame(&house, &visitor, &app).await?;
     // A schedule that can't be read is told by the doctor; here it is no cycle.
-    let next_cycle = scheduler::next_run(&frame.app.app, frame.now).unwrap_or_default();
+    let next_cycle =
+        timetable::next_time(&frame.app.app.schedule, &frame.app.app.timezone, frame.now).unwrap_or_default();
     Ok(page(&One { frame, next_cycle }))
 }
 

@@ -213,7 +213,9 @@ fn work_of(aim: Aim, outcome: Option<Result<Answer, EngineError>>) -> String {
 }
 
 fn works() -> Pages {
-    let planned = || Answer::Plan(PlanFile { revision: Digest::default(), draft: true, apps: vec![plan()], ..PlanFile::default() });
+    let planned = || {
+        Answer::Plan(PlanFile { revision: Digest::default(), draft: true, apps: vec![plan()], ..PlanFile::default() })
+    };
     let applied = ApplyAnswer {
         revision: Some(revision_of(3)),
         changes: vec![HARMFUL.to_owned()],
