@@ -9,7 +9,7 @@ use crate::engine::active::ActiveApp;
 use crate::engine::context::{Engine, EngineError, Unwatched};
 use crate::engine::cycle::Scope;
 use crate::engine::leavers::Told;
-use crate::id::AppName;
+use crate::id::{AppName, UserId};
 use crate::store::query::Urgency;
 use crate::timetable::next_time;
 
@@ -138,7 +138,8 @@ impl Engine {
             None
         });
         agenda.next_cycle = scheduled;
-        if let Some(mark) = self.parts.store.dirty(name, 1).await?.first() {
+        let first = self.parts.store.dirty(name, 1).await?.into_iter().next();
+        if let Some(mark) = &first {
             let leavers_only = mark.urgency == Urgency::Leaver;
             self.plan_and_push(app, Scope::Dirty { leavers_only }, None, &self.to_all(&Unwatched)).await?;
         }
@@ -151,7 +152,7 @@ impl Engine {
         // After what is to be sent: what is under way can't be compared.
         let reconcile = self.reconcile_when_due(app, agenda, now).await?;
         let soonest = [scheduled, refresh, reconcile].into_iter().flatten().min();
-        self.next_look(app, soonest).await
+        self.next_look(app, soonest, first.map(|mark| mark.user)).await
     }
 
     /// Refreshes the catalogue when its time has come, also one that was missed while nobody served. Returns when it is due next. A
@@ -218,11 +219,18 @@ impl Engine {
         Ok(next(now))
     }
 
-    async fn next_look(&self, app: &ActiveApp, scheduled: Option<Timestamp>) -> Result<Span, EngineError> {
+    async fn next_look(
+        &self,
+        app: &ActiveApp,
+        scheduled: Option<Timestamp>,
+        planned_first: Option<UserId>,
+    ) -> Result<Span, EngineError> {
         let name = &app.spec.name;
         let now = self.parts.clock.now();
-        let more = !self.parts.store.dirty(name, 1).await?.is_empty() && !self.is_stopping();
-        if more {
+        let first = self.parts.store.dirty(name, 1).await?.first().map(|mark| mark.user);
+        // One that was planned just now and is dirty still could not be looked up: not at once again.
+        let more = first.is_some() && first != planned_first;
+        if more && !self.is_stopping() {
             self.lanes.of(name).kick.notify_one();
         }
         let due = self.parts.store.next_due(name).await?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
 use crate::connector::app::AppSpec;
 use crate::connector::revision::{Bundle, Revision};
 use crate::digest::Digest;
@@ -66,9 +67,9 @@ impl Active {
     ///
     /// # Errors
     /// Every mistake in every file, with line and column.
-    pub fn draft(bundle: &Bundle) -> Result<Self, Vec<FileError>> {
+    pub fn draft(bundle: &Bundle, now: Timestamp) -> Result<Self, Vec<FileError>> {
         let draft = Self::compile(bundle, None)?;
-        let errors: Vec<FileError> = draft.apps.values().flat_map(|app| mistakes(bundle, &app.spec)).collect();
+        let errors: Vec<FileError> = draft.apps.values().flat_map(|app| mistakes(bundle, &app.spec, now)).collect();
         if errors.is_empty() { Ok(draft) } else { Err(errors) }
     }
 
@@ -101,12 +102,12 @@ impl Active {
 }
 
 /// What an app's file says that can't be meant, with its place.
-pub fn mistakes(bundle: &Bundle, spec: &AppSpec) -> Vec<FileError> {
+pub fn mistakes(bundle: &Bundle, spec: &AppSpec, now: Timestamp) -> Vec<FileError> {
     let path = format!("apps/{}.toml", spec.name);
     let source = bundle.files.get(&path).map_or("", String::as_str);
     let app = &spec.app;
     let schedules = [app.schedule.as_str(), &app.entitlements.refresh, &app.reconcile.schedule];
-    let timed = schedules.iter().filter_map(|expression| match timetable::check(expression, &app.timezone) {
+    let timed = schedules.iter().filter_map(|expression| match timetable::check(expression, &app.timezone, now) {
         Ok(()) => None,
         Err(error @ ScheduleError::Zone(_)) => Some(Mistake::new("timezone", error.to_string())),
         Err(error) => Some(Mistake::of_value(expression, error.to_string())),

@@ -97,6 +97,12 @@ impl Breaker {
         }
     }
 
+    /// Takes into account that the credential was refused when the target was looked at.
+    pub fn denied(&mut self, weight: u32, why: &str) {
+        self.denied_in_a_row += weight;
+        why.clone_into(&mut self.last);
+    }
+
     /// The counts of this second; those of more than a minute ago are dropped.
     fn second(&mut self, now: Timestamp) -> &mut Second {
         let number = now.as_millis().div_euclid(1000);
@@ -157,15 +163,22 @@ pub fn sign(outcome: &Outcome) -> (Sign, Option<&Failure>) {
         Outcome::Void { .. } => return (Sign::None, None),
     };
     let sign = match (failure.class, failure.status) {
+        // A conversation that broke down inside Usher.
+        (FailureClass::NotEffective, _) if matches!(outcome, Outcome::Unknown { .. }) => Sign::None,
+        _ => sign_of(failure),
+    };
+    (sign, Some(failure))
+}
+
+/// What a failure says about the endpoint, whatever was asked of it.
+pub fn sign_of(failure: &Failure) -> Sign {
+    match (failure.class, failure.status) {
         (FailureClass::Endpoint | FailureClass::NotScim, _) => Sign::Fails,
         (FailureClass::Credential, Some(403)) => Sign::Denied(CREDENTIAL_MAX),
         (FailureClass::Credential, _) => Sign::Denied(1),
         // Without a status of its own it is doubt about an outcome, not about the endpoint.
         (FailureClass::Server, Some(408 | 425 | 500..)) => Sign::Fails,
         (FailureClass::Server, None) => Sign::None,
-        // A conversation that broke down inside Usher.
-        (FailureClass::NotEffective, _) if matches!(outcome, Outcome::Unknown { .. }) => Sign::None,
         _ => Sign::Answers,
-    };
-    (sign, Some(failure))
+    }
 }

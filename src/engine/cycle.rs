@@ -16,6 +16,7 @@ use crate::provision::entitlement::Catalogue;
 use crate::provision::guard::admission::{self, Budget};
 use crate::provision::guard::finding::{Class, Finding, FindingKind};
 use crate::provision::operation::Kind;
+use crate::provision::outcome::Failure;
 use crate::provision::plan::{Fold, PlanPage, PlanSummary, Verdict};
 use crate::store::act::Cursor;
 use crate::store::query::PairRow;
@@ -78,6 +79,8 @@ pub struct FirstPass {
     pub rule_errors: Option<Finding>,
     /// Why users could not be looked up at the target, and so get no account yet; in words.
     pub unseen: Option<String>,
+    /// The failure, if the target could not be looked at as a whole; and whether anything was answered.
+    pub outlook: (Option<Failure>, bool),
     pages: Option<Vec<PlanPage>>,
     shown: PlanPage,
     not_shown: u64,
@@ -291,7 +294,8 @@ impl<'a> Cycle<'a> {
         let (number, why) = &self.unseen;
         let unseen = (*number > 0)
             .then(|| format!("{number} users could not be looked up at the target and get no account yet: {why}"));
-        let mut first = FirstPass { summary, held, rule_errors, unseen, pages, shown, not_shown };
+        let outlook = self.observer.outlook();
+        let mut first = FirstPass { summary, held, rule_errors, unseen, outlook, pages, shown, not_shown };
         first.hold();
         Ok(first)
     }
@@ -381,7 +385,10 @@ impl<'a> Cycle<'a> {
 
     fn cursor(&self, page: &PlanPage, last: bool) -> Cursor {
         match self.scope {
-            Scope::All => Cursor { sweep_to: page.users.last().copied(), sweep_done: last },
+            Scope::All => {
+                let again = self.unseen.0 > PAGE_PAIRS as u64;
+                Cursor { sweep_to: page.users.last().copied(), sweep_done: last, again }
+            }
             _ => Cursor::default(),
         }
     }

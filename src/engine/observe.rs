@@ -9,6 +9,7 @@ use crate::connector::capability::{FilterProbe, Learned};
 use crate::digest::Hasher;
 use crate::engine::active::ActiveApp;
 use crate::engine::answer::Progress;
+use crate::engine::breaker::{self, Sign};
 use crate::engine::context::{Engine, EngineError, Watcher};
 use crate::engine::lane::Way;
 use crate::engine::perform::observe::Looked;
@@ -20,9 +21,12 @@ use crate::provision::account::Observation;
 use crate::provision::desired::Desired;
 use crate::provision::diff;
 use crate::provision::leaving::Access;
+use crate::provision::outcome::{Failure, FailureClass};
 
 /// From this many unknown pairs in a page on, the whole list is read instead of asking for each.
 const LISTING_WORTH: usize = 20;
+/// Looks in a row that fail because of the endpoint or the credential, after which nothing more is asked in a pass.
+const FAILED_MAX: usize = 5;
 /// Discovery and filters are looked at again after this long.
 const LEARNED_HOLDS: Span = Span::from_days(7);
 
@@ -45,6 +49,10 @@ pub struct Observer<'a> {
     learned: Learned,
     introduced: bool,
     listing: Listed,
+    /// The last failure of the endpoint or the credential, unless something was answered since; and how many there were in a row.
+    failing: (Option<Failure>, usize),
+    /// Whether anything was answered.
+    answered: bool,
     /// Hash of folded userName → the first user of this pass who wants it.
     names: HashMap<u64, UserId>,
     /// Who was the first to want a name, and who wants it too.
@@ -72,6 +80,8 @@ impl<'a> Observer<'a> {
             learned: record.learned,
             introduced: false,
             listing: Listed::NotAsked,
+            failing: (None, 0),
+            answered: false,
             names: HashMap::new(),
             rivals: BTreeMap::new(),
         })
@@ -99,7 +109,7 @@ impl<'a> Observer<'a> {
         if wanted.is_empty() {
             return Ok(seen);
         }
-        if let Err(why) = self.introduce(as_of).await? {
+        if let Err(why) = self.ready(as_of).await? {
             seen.unseen.extend(wanted.iter().map(|index| (seen.judged[*index].row.user.id, why.clone())));
             return Ok(seen);
         }
@@ -108,10 +118,16 @@ impl<'a> Observer<'a> {
         }
         let (mut matches, mut lessons) = (Vec::new(), Vec::new());
         for index in wanted {
+            let user = seen.judged[index].row.user.id;
+            if let Some(failure) = self.gave_up() {
+                seen.unseen.insert(user, failure.detail.clone());
+                continue;
+            }
+            let looked = self.look_up(&seen.judged[index]).await;
             let pair = &mut seen.judged[index];
-            let user = pair.row.user.id;
-            match self.look_up(pair).await {
+            match looked {
                 Ok(looked) => {
+                    self.answers();
                     match (&looked.observation, &self.listing) {
                         (Observation::Absent { at }, Listed::Complete(_)) if !note_absences => {
                             seen.absent.push((user, *at));
@@ -121,7 +137,10 @@ impl<'a> Observer<'a> {
                     pair.row.account.observation = looked.observation;
                     lessons.extend(looked.lessons);
                 }
-                Err(why) => drop(seen.unseen.insert(user, why)),
+                Err(failure) => {
+                    seen.unseen.insert(user, failure.detail.clone());
+                    self.fails(failure);
+                }
             }
         }
         self.learn(&lessons).await?;
@@ -131,19 +150,50 @@ impl<'a> Observer<'a> {
         Ok(seen)
     }
 
-    async fn look_up(&self, pair: &Judged) -> Result<Looked, String> {
+    /// Whether the target can be looked at: it is introduced, and did not fail too often in this pass.
+    async fn ready(&mut self, as_of: Timestamp) -> Result<Result<(), String>, EngineError> {
+        match self.gave_up() {
+            Some(failure) => Ok(Err(failure.detail.clone())),
+            None => self.introduce(as_of).await,
+        }
+    }
+
+    /// Why nothing more is asked in this pass: what failed so often fails again, and each try may take a time-out.
+    fn gave_up(&self) -> Option<&Failure> {
+        self.failing.0.as_ref().filter(|_| self.failing.1 >= FAILED_MAX)
+    }
+
+    fn fails(&mut self, failure: Failure) {
+        match breaker::sign_of(&failure) {
+            Sign::Fails | Sign::Denied(_) => self.failing = (Some(failure), self.failing.1 + 1),
+            Sign::Answers | Sign::None => {}
+        }
+    }
+
+    fn answers(&mut self) {
+        self.failing = (None, 0);
+        self.answered = true;
+    }
+
+    /// Why the target could not be looked at, if it fails as a whole; `None` with true = it was looked at.
+    pub fn outlook(&self) -> (Option<Failure>, bool) {
+        (self.failing.0.clone(), self.answered)
+    }
+
+    async fn look_up(&self, pair: &Judged) -> Result<Looked, Failure> {
         let (user, external_id) = (pair.row.user.id, pair.external_id.as_str());
-        let desired: &Desired = pair.desired.as_ref().ok_or_else(|| "the rules give no account".to_owned())?;
-        let way = self.way.as_ref().map_err(Clone::clone)?;
+        let none =
+            |why: String| Failure { class: FailureClass::NotEffective, status: None, detail: why, retry_after: None };
+        let desired: &Desired = pair.desired.as_ref().ok_or_else(|| none("the rules give no account".to_owned()))?;
+        let way = self.way.as_ref().map_err(|why| none(why.clone()))?;
         let cx = self.context(way);
-        let looked = match &self.listing {
+        match &self.listing {
             Listed::Complete(listing) => {
                 let observation = listing.observe(cx, user, external_id, desired).await;
                 observation.map(|observation| Looked { observation, lessons: Vec::new() })
             }
             Listed::NotAsked | Listed::Impossible => perform::lookup(cx, user, external_id, desired).await,
-        };
-        looked.map_err(|failure| failure.detail)
+        }
     }
 
     fn context<'b>(&'b self, way: &'b Way) -> perform::Context<'b> {
@@ -172,8 +222,15 @@ impl<'a> Observer<'a> {
         }
         let lessons = match perform::first_contact(self.context(&way), &*self.engine.parts.entropy).await {
             Ok(lessons) => lessons,
-            Err(failure) => return Ok(Err(failure.detail)),
+            Err(failure) => {
+                let why = failure.detail.clone();
+                self.fails(failure);
+                // Not once more for each page of the pass.
+                self.failing.1 = self.failing.1.max(FAILED_MAX);
+                return Ok(Err(why));
+            }
         };
+        self.answers();
         self.learn(&lessons).await?;
         self.engine.revive(&self.app.spec.name).await?;
         self.introduced = true;
@@ -197,8 +254,14 @@ impl<'a> Observer<'a> {
         let step = format!("reading the list of {}", self.app.spec.name);
         watcher.progress(Progress { step, app: Some(self.app.spec.name.clone()), done: 0, total: 0 });
         self.listing = match perform::listing(self.context(&way)).await {
-            Ok(listing) if listing.incomplete.is_none() => Listed::Complete(listing),
-            Ok(_) | Err(_) => Listed::Impossible,
+            Ok(listing) => {
+                self.answers();
+                if listing.incomplete.is_none() { Listed::Complete(listing) } else { Listed::Impossible }
+            }
+            Err(failure) => {
+                self.fails(failure);
+                Listed::Impossible
+            }
         };
         Ok(())
     }

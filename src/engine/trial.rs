@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::connector::app::{App, AppSpec};
 use crate::connector::builtin;
 use crate::connector::descriptor::Connector;
@@ -155,11 +156,11 @@ impl From<Problem> for Deviation {
 ///
 /// # Errors
 /// If there is no such app.
-pub fn check(bundle: &Bundle, only: Option<&AppName>) -> Result<RulesChecked, EngineError> {
+pub fn check(bundle: &Bundle, only: Option<&AppName>, now: Timestamp) -> Result<RulesChecked, EngineError> {
     let mut checked = RulesChecked::default();
     let specs = match bundle.resolve() {
         Ok(apps) => {
-            let of_apps = apps.values().flat_map(|app| mistakes(bundle, app));
+            let of_apps = apps.values().flat_map(|app| mistakes(bundle, app, now));
             checked.mistakes.extend(of_apps.map(Mistake::from));
             specs(bundle, apps.into_iter().collect(), only)?
         }

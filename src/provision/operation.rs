@@ -156,10 +156,15 @@ impl Operation {
         kinds
     }
 
-    /// The payload a mute is for: what would be sent, without the generation (which rises with every event) and the findings.
+    /// The payload a mute is for: what would be sent, without the generation (which rises with every event) and the findings. What
+    /// takes an account away is the same request whatever the reason: the reason counts too, so that nobody who is deleted stays
+    /// because he was not to be suspended.
     pub fn mute_digest(&self) -> Digest {
         let mut hasher = Hasher::new();
         self.content(&mut hasher);
+        if self.kind.is_leaving() {
+            hasher.text(&self.reason);
+        }
         hasher.finish()
     }
 

@@ -224,6 +224,13 @@ impl PlanCounts {
         }
     }
 
+    /// Adds the operations of a plan that went before in the same cycle: their pairs were met again as they were meanwhile.
+    pub fn add_before(&mut self, before: &Self) {
+        self.add_operations(before);
+        let done = before.of(Verdict::Queued).min(self.unchanged);
+        self.unchanged -= done;
+    }
+
     /// Operations of a kind and verdict.
     pub fn get(&self, kind: Kind, verdict: Verdict) -> u64 {
         self.operations.get(&kind).and_then(|verdicts| verdicts.get(&verdict)).copied().unwrap_or(0)
@@ -263,7 +270,8 @@ impl Fold {
     /// Adds a page.
     pub fn page(&mut self, page: &PlanPage) {
         self.counts.pairs += page.users.len() as u64;
-        self.counts.unchanged += page.unchanged + page.quiet.len() as u64;
+        // What is released is said with its reason, and quiet otherwise.
+        self.counts.unchanged += page.unchanged + page.quiet.len().saturating_sub(page.released.len()) as u64;
         self.counts.skipped += page.skipped.len() as u64;
         for planned in &page.operations {
             let verdicts = self.counts.operations.entry(planned.operation.kind).or_default();

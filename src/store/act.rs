@@ -390,8 +390,7 @@ pub trait Store: Keyring + Views + Drafts + Vault + Deeds {
 
     // --- decisions ----------------------------------------------------------------------------------------------------
 
-    /// One decision for many events, each for exactly the payload named; refusals are reported one by one. An event is released by its
-    /// last approver; a rejection by anybody ends it.
+    /// One decision for many events, each for exactly the payload named. Its last approver releases an event, any rejection ends it.
     async fn decide(&self, decide: Decide) -> StoreResult<Vec<Decided>>;
     /// Ops say *retry*: failed → its mute is lifted and the pair marked dirty; queued → due now. Returns what was done, in words.
     async fn retry(&self, event: EventId, by: OperatorId, at: Timestamp) -> StoreResult<String>;
@@ -496,4 +495,6 @@ pub struct Cursor {
     pub sweep_to: Option<UserId>,
     /// It was the last page of the sweep: the sweep is closed and, with it, the app's first cycle done.
     pub sweep_done: bool,
+    /// Too many pairs could not be looked up to mark each of them: another sweep follows.
+    pub again: bool,
 }

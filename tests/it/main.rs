@@ -27,5 +27,6 @@ mod secrets;
 mod serve;
 mod store;
 mod tidy;
+mod timetable;
 mod web;
 mod workspace;

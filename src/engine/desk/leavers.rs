@@ -13,7 +13,7 @@ use crate::provision::account::{Account, MuteReason, Presence};
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::leaving::Access;
 use crate::provision::leaving::Leaving;
-use crate::store::query::{AccountQuery, EventQuery};
+use crate::store::query::{AccountQuery, EventQuery, PairRow};
 
 /// Rows read at once.
 const PAGE: usize = 1_000;
@@ -76,6 +76,8 @@ impl Engine {
                 }
                 // He may have the app again: what was rejected asks for nothing then.
                 let (user, account) = (row.user.clone(), row.account.clone());
+                // Without a basis the rules are asked, whatever was settled.
+                let row = PairRow { account: Account { basis: None, ..row.account }, ..row };
                 let judged = judge(&running.spec, &running.rules, around, row, Cause::Cycle);
                 if !matches!(judged.access, Access::Entitled(_)) {
                     leavers.push(self.leaver(&user, &account, Leaving::Unassigned).await?);
@@ -109,7 +111,7 @@ impl Engine {
 /// Why the account is active still, and what to do.
 fn why(account: &Account, event: Option<&Event>) -> String {
     match (account.presence, event) {
-        (Presence::Unlinked, _) => "disassociated: deactivate it at the target, or `usher rematch`".to_owned(),
+        (Presence::Unlinked, _) => "disassociated, and so not Usher's to deactivate: do it at the target".to_owned(),
         (Presence::Kept, _) => "the leaving policy is `nothing`".to_owned(),
         (_, Some(event)) if account.mute.as_ref().is_some_and(|mute| mute.why == MuteReason::Rejected) => {
             format!("{} → `usher retry {}` asks again", sentence::reason(event), event.id)

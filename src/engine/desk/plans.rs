@@ -15,7 +15,7 @@ use crate::engine::cycle::{Cycle, Scope};
 use crate::engine::leavers::Told;
 use crate::id::{AppName, UserId};
 use crate::provision::event::StatusKind;
-use crate::provision::plan::PlanSummary;
+use crate::provision::plan::{PlanSummary, Verdict};
 use crate::store::query::Counts;
 
 /// Rounds of planning what pushing made dirty: link → update, rename → update, manager → reports, and some reserve.
@@ -36,7 +36,9 @@ impl Engine {
             None => None,
         };
         let (active, is_draft) = match draft {
-            Some(bundle) => (Arc::new(Active::draft(&bundle).map_err(EngineError::Files)?), true),
+            Some(bundle) => {
+                (Arc::new(Active::draft(&bundle, self.parts.clock.now()).map_err(EngineError::Files)?), true)
+            }
             None => (self.active_or_none_yet().await?, false),
         };
         if is_draft {
@@ -73,7 +75,9 @@ impl Engine {
         workspace: Option<Bundle>,
         watcher: &dyn Watcher,
     ) -> Result<Answer, EngineError> {
+        // A plan is carried out exactly or not at all: nothing becomes active on the way.
         if let Some(bundle) = workspace
+            && plan.is_none()
             && self.active().await?.revision.is_none()
         {
             self.apply(actor, bundle, None, "first revision, applied by sync".to_owned(), false, watcher).await?;
@@ -136,6 +140,12 @@ impl Engine {
             {
                 return Err(stale(format!("{name} would be planned differently now")));
             }
+            let said = |plan: &AppPlan| -> Vec<_> {
+                plan.operations.iter().map(|planned| (Arc::clone(&planned.operation), planned.verdict)).collect()
+            };
+            if said(&now) != said(&plan) {
+                return Err(stale(format!("it says something else of {name} than was planned: the file was changed")));
+            }
             plans.insert(name, plan);
         }
         Ok(plans)
@@ -166,7 +176,13 @@ impl Engine {
                 Err(EngineError::Invalid(why)) => return Err(EngineError::Invalid(why)),
                 Err(other) => return Err(other),
             }
-            trouble = self.not_live(&app).await?.or(trouble);
+            trouble = match (self.not_live(&app).await?, trouble) {
+                // Why is said with how the app stands.
+                (Some(stopped), Some(unseen)) => {
+                    Some(format!("{}; {stopped}", unseen.split_once(": ").map_or(unseen.as_str(), |(who, _)| who)))
+                }
+                (stopped, unseen) => stopped.or(unseen),
+            };
         } else {
             // Nothing is sent, and nobody who leaves is forgotten.
             self.plan_leavers(&app).await?;
@@ -193,24 +209,31 @@ impl Engine {
         watcher: &dyn Watcher,
     ) -> Result<(PlanSummary, Option<String>), EngineError> {
         let name = &app.spec.name;
-        let mut around = Vec::new();
+        let (mut first, mut around) = (None, Vec::new());
         if exact.is_none() && !self.parts.store.dirty_leavers(name, 1).await?.is_empty() {
-            around.push(self.plan_and_push(app, Scope::Dirty { leavers_only: true }, None, watcher).await?);
+            first = Some(self.plan_and_push(app, Scope::Dirty { leavers_only: true }, None, watcher).await?);
         }
         let scope = match exact.and_then(|plan| plan.user) {
             Some(user) => Scope::Users(vec![user]),
             None => Scope::All,
         };
         let (mut summary, mut unseen) = self.plan_and_push(app, scope, exact, watcher).await?;
+        if let Some((leavers, still_unseen)) = first {
+            summary.counts.add_before(&leavers.counts);
+            unseen = unseen.or(still_unseen);
+        }
         for _ in 0..ROUNDS_MAX {
-            if exact.is_some() || self.parts.store.dirty(name, 1).await?.is_empty() {
+            // What can't be looked up now can't be in the next round either.
+            if exact.is_some() || unseen.is_some() || self.parts.store.dirty(name, 1).await?.is_empty() {
                 break;
             }
-            around.push(self.plan_and_push(app, Scope::Dirty { leavers_only: false }, None, watcher).await?);
-        }
-        for (other, still_unseen) in around {
-            summary.counts.add_operations(&other.counts);
+            let (summary, still_unseen) =
+                self.plan_and_push(app, Scope::Dirty { leavers_only: false }, None, watcher).await?;
             unseen = unseen.or(still_unseen);
+            around.push(summary);
+        }
+        for other in around {
+            summary.counts.add_operations(&other.counts);
         }
         Ok((summary, unseen))
     }
@@ -235,6 +258,12 @@ impl Engine {
             }
             let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?.to_be_filed(exact.is_none());
             let mut first = cycle.first_pass().await?;
+            match std::mem::take(&mut first.outlook) {
+                (Some(failure), _) => self.heed_looking(&app.spec.name, &failure).await?,
+                (None, true) => self.looked(&app.spec.name).await?,
+                (None, false) => {}
+            }
+            tell(&first.summary, first.unseen.as_deref());
             if exact.is_some_and(|plan| plan.summary.digest != first.summary.digest) {
                 return Err(EngineError::Invalid(format!(
                     "the plan for {} is out of date; nothing was done",
@@ -282,22 +311,26 @@ impl Engine {
 
     /// Until nothing is due: events that wait for a later attempt are left to the schedule.
     async fn push_to_rest(&self, app: &Arc<ActiveApp>, watcher: &dyn Watcher) -> Result<(), EngineError> {
+        let mut patience = REST_WAITED_MAX;
         loop {
             let pushed = self.push_and_tell(app, watcher).await?;
-            if pushed.attempts == 0 && !self.rested(app).await {
+            if pushed.attempts == 0 && !self.rested(app, &mut patience).await {
                 return Ok(());
             }
         }
     }
 
-    /// Waits while the target wants to be left alone for a moment. Returns whether it was so, and is over.
-    async fn rested(&self, app: &ActiveApp) -> bool {
+    /// Waits while the target wants to be left alone for a moment, as long as there is patience left. Returns whether it was so, and is
+    /// over.
+    async fn rested(&self, app: &ActiveApp, patience: &mut Span) -> bool {
         let lane = self.lanes.of(&app.spec.name);
         let now = self.parts.clock.now();
-        let Some(until) = lane.rests_until(now).filter(|until| now.plus(REST_WAITED_MAX) >= *until) else {
+        let Some(until) = lane.rests_until(now).filter(|until| now.plus(*patience) >= *until) else {
             return false;
         };
-        tokio::time::sleep(std::time::Duration::from_millis(until.millis_since(now))).await;
+        let millis = until.millis_since(now);
+        *patience = Span::from_secs(patience.as_secs().saturating_sub(millis.div_ceil(1000)));
+        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
         lane.rests_until(self.parts.clock.now()).is_none()
     }
 
@@ -339,4 +372,22 @@ fn ended(before: &Counts, after: &Counts) -> BTreeMap<StatusKind, u64> {
 
 fn waiting(after: &Counts) -> BTreeMap<StatusKind, u64> {
     after.events.iter().filter(|(status, number)| !status.is_final() && **number > 0).map(|(s, n)| (*s, *n)).collect()
+}
+
+/// Says in the log what a plan comes to, and why users are left out of it; what changes nothing, only to whoever wants to know more.
+fn tell(summary: &PlanSummary, unseen: Option<&str>) {
+    let (app, counts) = (&summary.app, &summary.counts);
+    let of = |verdict| counts.of(verdict);
+    let (sent, held, blocked) = (of(Verdict::Queued), of(Verdict::Pending), of(Verdict::Refused));
+    if counts.total() > 0 {
+        tracing::info!(%app, pairs = counts.pairs, sent, held, blocked, skipped = counts.skipped, "planned");
+    } else {
+        tracing::debug!(%app, pairs = counts.pairs, skipped = counts.skipped, "planned: nothing to do");
+    }
+    for finding in &summary.findings {
+        tracing::info!(%app, finding = finding.kind.word(), "found in the plan as a whole");
+    }
+    if unseen.is_some() {
+        tracing::warn!(%app, "users could not be looked up at the target, and get no account yet");
+    }
 }

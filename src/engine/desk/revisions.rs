@@ -37,15 +37,22 @@ impl Engine {
         if let (Some(present), false) = (&present, dry_run) {
             not_behind(present, base)?;
         }
-        let draft = Active::draft(&bundle).map_err(EngineError::Files)?;
+        let draft = Active::draft(&bundle, self.parts.clock.now()).map_err(EngineError::Files)?;
         run_examples(&draft)?;
         self.check_targets(actor, &draft).await?;
         let plan = self.preview(&draft, watcher).await?;
         if dry_run {
             return Ok(Answer::Applied(ApplyAnswer { revision: None, changes, plan, activated: false }));
         }
+        let before_now = self.parts.store.revisions().await?.first().map(|newest| newest.number);
+        let said = comment.clone();
         let revision = self.parts.store.put_revision(bundle, actor.operator, comment, self.parts.clock.now()).await?;
         self.activate(actor, &revision, present.map(|present| present.number), &draft).await?;
+        let mut changes = changes;
+        if before_now.is_some_and(|newest| revision.number <= newest) {
+            self.note_return(actor, &revision, &said).await?;
+            changes.push(format!("these are the files of {}, which is active again", revision.number));
+        }
         let written = self.parts.store.draft(actor.operator).await?;
         if written.is_some_and(|written| written.bundle.digest() == revision.digest) {
             // What he wrote is a revision now, and a draft no more.
@@ -133,16 +140,25 @@ impl Engine {
         let draft = Active::compile(&bundle, None).map_err(EngineError::Files)?;
         let plan = self.preview(&draft, watcher).await?;
         self.activate(actor, &revision, present, &draft).await?;
-        if !comment.is_empty() {
-            let what = format!("“{comment}”, said of going back to");
-            let fact = Fact::Revision { number, digest: revision.digest, what, operator: actor.operator };
-            self.parts.store.note(fact, None, self.parts.clock.now()).await?;
-        }
+        self.note_return(actor, &revision, &comment).await?;
         let changes = vec![format!(
             "rolled back to {number}{}",
             if comment.is_empty() { String::new() } else { format!(": {comment}") }
         )];
         Ok(Answer::Applied(ApplyAnswer { revision: Some(revision), changes, plan, activated: true }))
+    }
+}
+
+impl Engine {
+    /// What was said when an older revision became active again: its own comment is of another day.
+    async fn note_return(&self, actor: &Actor, revision: &Revision, comment: &str) -> Result<(), EngineError> {
+        if comment.is_empty() {
+            return Ok(());
+        }
+        let what = format!("“{comment}”, said of going back to");
+        let fact = Fact::Revision { number: revision.number, digest: revision.digest, what, operator: actor.operator };
+        self.parts.store.note(fact, None, self.parts.clock.now()).await?;
+        Ok(())
     }
 }
 

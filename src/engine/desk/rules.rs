@@ -28,8 +28,9 @@ impl Engine {
             Some(bundle) => bundle,
             None => self.active_bundle().await?,
         };
+        let now = self.parts.clock.now();
         // A script may burn what its limits allow, an example a time.
-        let checking = tokio::task::spawn_blocking(move || trial::check(&bundle, app.as_ref()));
+        let checking = tokio::task::spawn_blocking(move || trial::check(&bundle, app.as_ref(), now));
         let checked = checking.await.map_err(|error| EngineError::Invalid(format!("the check failed: {error}")))??;
         Ok(Answer::RulesChecked(checked))
     }
@@ -45,7 +46,7 @@ impl Engine {
         let active = self.active().await?;
         let is_draft = draft.is_some();
         let tried = match draft {
-            Some(bundle) => Arc::new(Active::draft(&bundle).map_err(EngineError::Files)?),
+            Some(bundle) => Arc::new(Active::draft(&bundle, self.parts.clock.now()).map_err(EngineError::Files)?),
             None => self.active_or_none_yet().await?,
         };
         self.check_targets(actor, &tried).await?;

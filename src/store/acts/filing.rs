@@ -11,7 +11,7 @@ use crate::provision::account::{Mute, MuteReason, Observation, Presence};
 use crate::provision::entry::Fact;
 use crate::provision::event::{Event, Progress, Status, StatusKind};
 use crate::provision::guard::finding::Class;
-use crate::provision::plan::{PlanPage, PlanSummary, Planned, SkipReason, Verdict};
+use crate::provision::plan::{PlanPage, PlanSummary, Planned, SkipReason, Skipped, Verdict};
 use crate::store::act::{Cursor, Filed, StoreResult};
 use crate::store::acts::edges::{self, Flying};
 use crate::store::acts::ledger::Draft;
@@ -20,7 +20,7 @@ use crate::store::acts::{admission, directory, marks, revisions, testimony, tren
 use crate::store::group::{About, Group};
 use crate::store::kv;
 use crate::store::layout;
-use crate::store::query::{Counts, Urgency};
+use crate::store::query::{Counts, Sweep, Urgency};
 use crate::store::record::{FiledEvent, encode};
 
 /// What became of the open event of a pair that is planned anew.
@@ -75,6 +75,7 @@ pub(crate) fn file(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, c
         }
     }
     filing.without_operation(tx, page)?;
+    filing.not_observed(page, cursor);
     filing.note_absent(tx)?;
     filing.forget(tx, page)?;
     filing.marks(tx, page)?;
@@ -275,6 +276,14 @@ impl Filing<'_> {
         Ok(())
     }
 
+    /// Pairs that could not be looked up at the target stay dirty: nothing else would ever look at them again.
+    fn not_observed(&mut self, page: &PlanPage, cursor: &Cursor) {
+        let unseen = |skipped: &&Skipped| matches!(skipped.reason, SkipReason::NotObserved { .. });
+        for skipped in page.skipped.iter().filter(unseen).filter(|_| !cursor.again) {
+            self.again.entry(skipped.user).or_insert((Cause::Cycle, Urgency::Normal));
+        }
+    }
+
     /// What was seen of pairs without an operation.
     fn note_absent(&mut self, tx: &mut Group<'_>) -> StoreResult<()> {
         for (user, at) in std::mem::take(&mut self.absent) {
@@ -353,6 +362,8 @@ impl Filing<'_> {
         }
         if rest.basis.is_some() {
             draft.account.basis = rest.basis;
+            // Nothing is wanted any more of what was muted: if it ever is again, that is another day's question.
+            draft.account.mute = None;
         }
         for path in rest.released.into_iter().flatten() {
             draft.account.pushed.remove(path);
@@ -386,7 +397,14 @@ fn sweep(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, cursor: &Cu
         return Ok(());
     }
     let mut record = revisions::app(tx, &summary.app)?;
-    let Some(sweep) = record.sweep.as_mut() else { return Ok(()) };
+    if cursor.sweep_done {
+        record.last_cycle = Some(summary.as_of);
+    }
+    let next = cursor.again.then_some(Sweep { after: None, cause: Cause::Cycle });
+    let Some(sweep) = record.sweep.as_mut() else {
+        record.sweep = next.filter(|_| cursor.sweep_done);
+        return if cursor.sweep_done { tx.put(layout::app(&summary.app), &record) } else { Ok(()) };
+    };
     let first = directory::users_after(tx, None, 1)?.first().map(|user| user.id);
     let restarted = sweep.after.is_none() && first.is_some_and(|first| !page.users.contains(&first));
     if restarted || cursor.sweep_to.is_some_and(|to| Some(to) < sweep.after) {
@@ -397,9 +415,8 @@ fn sweep(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, cursor: &Cu
         if !record.first_cycle_done {
             admission::forgive_first_cycle(tx, &summary.app, summary.as_of)?;
         }
-        record.sweep = None;
+        record.sweep = next;
         record.first_cycle_done = true;
-        record.last_cycle = Some(summary.as_of);
     }
     tx.put(layout::app(&summary.app), &record)
 }

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::directory::change::Cause;
+use crate::directory::user::Standing;
 use crate::id::{AppName, EventId, OperatorId, UserId};
 use crate::provision::account::{Account, MuteReason, Observation, Presence};
 use crate::provision::entry::Fact;
@@ -79,6 +80,14 @@ pub(crate) fn rematch(
 ) -> StoreResult<()> {
     let known = directory::user(tx, user)?.ok_or_else(|| StoreError::NotFound(user.to_string()))?;
     let mut draft = Draft::load(tx, app, user)?;
+    if draft.account.presence == Presence::Unlinked && known.effective_standing() != Standing::Active {
+        // Nobody looks for the account of somebody who should have none: it would be out of sight, and active.
+        return Err(StoreError::Conflict(format!(
+            "{} is no active user, and the account in {app} is not Usher's: deactivate it at the target by hand, or `usher users restore` \
+             him, match him again, and let him leave once the account is linked",
+            crate::text::printable(&known.label())
+        )));
+    }
     not_in_flight(tx, app, &draft.account)?;
     supersede(tx, &mut draft, "the pair is matched again", at)?;
     draft.account.observation = Observation::Unknown;

@@ -276,6 +276,61 @@ async fn a_paused_app_forgets_no_leaver() {
     serving.await.unwrap();
 }
 
+const ASKED: &str = "[assign]\nroles = [\"staff\"]\n[approvals]\ndeactivate = true\n";
+
+async fn leavers(house: &House) -> usize {
+    match house.ask(Command::Leavers { app: None }).await.unwrap() {
+        Answer::Leavers(leavers) => leavers.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejection_speaks_of_that_leaving_and_of_no_later_one() {
+    let house = House::build(Plan { app: ASKED, ..Plan::default() }).await;
+    house.import(&people(4), true).await.unwrap();
+    house.sync().await;
+    suspend(&house, "hr:k0").await;
+    house.sync().await;
+    house.decide_all(false).await;
+    house.sync().await;
+    assert_eq!((house.pending().await.len(), leavers(&house).await), (0, 1), "he stays, and is listed");
+    house.edit("hr:k0", Edit::Stand(Standing::Deleted)).await;
+    house.sync().await;
+    assert_eq!(house.pending().await.len(), 1, "deleted is more than suspended: asked again");
+    house.decide_all(false).await;
+    house.edit("hr:k0", Edit::Restore).await;
+    house.sync().await;
+    assert_eq!(leavers(&house).await, 0, "he is back, and no leaver");
+    house.edit("hr:k0", Edit::Stand(Standing::Deleted)).await;
+    house.sync().await;
+    assert_eq!(house.pending().await.len(), 1, "whoever came back and leaves is asked about again");
+    house.decide_all(true).await;
+    house.sync().await;
+    assert!(!house.accounts()["p0@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_not_ours_of_a_leaver_stays_in_sight() {
+    let house = House::build(Plan::default()).await;
+    house.import(&people(4), true).await.unwrap();
+    house.sync().await;
+    let (user, app) = (usher::engine::command::UserRef("hr:k0".into()), app());
+    house.ask(Command::Disassociate { user: user.clone(), app: app.clone() }).await.unwrap();
+    suspend(&house, "hr:k0").await;
+    house.sync().await;
+    assert_eq!(leavers(&house).await, 1);
+    let error = house.ask(Command::Rematch { user: user.clone(), app: app.clone() }).await.unwrap_err().to_string();
+    assert!(error.contains("deactivate it at the target by hand"), "{error}");
+    assert_eq!(leavers(&house).await, 1, "listed still");
+    house.edit("hr:k0", Edit::Restore).await;
+    house.ask(Command::Rematch { user, app }).await.unwrap();
+    house.sync().await;
+    suspend(&house, "hr:k0").await;
+    house.sync().await;
+    assert!(!house.accounts()["p0@example.com"], "linked again, and deactivated");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_app_whose_file_goes_leaves_nobody_behind_unsaid() {
     let house = House::build(Plan::default()).await;

@@ -318,3 +318,49 @@ async fn a_target_that_wants_to_be_left_alone_is_but_for_leavers() {
     // The leaver may have had his before the target said so.
     assert!(titled(&house) >= 11, "{}", titled(&house));
 }
+
+async fn to_be_planned(house: &House) -> usize {
+    house.engine.store().dirty(&AppName::new("app").unwrap(), 100).await.unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_could_not_be_looked_up_is_looked_up_again_and_the_app_says_why_he_waits() {
+    let house = House::build(Plan::default()).await;
+    house.sync().await;
+    fails(&house, &["503:1:GET"]);
+    house.import(&people(4), true).await.unwrap();
+    let before = house.sandbox.requests();
+    let trouble = house.sync().await.trouble.unwrap();
+    assert!(
+        trouble.starts_with("4 users could not be looked up") && trouble.contains("not answering since"),
+        "{trouble}"
+    );
+    assert!(house.sandbox.requests() - before < 12, "it is not asked again and again");
+    assert!(matches!(state(&house).await, AppState::BreakerOpen { why, .. } if why.contains("can't be looked up")));
+    assert_eq!((house.accounts().len(), to_be_planned(&house).await), (0, 4), "nobody is forgotten");
+    fails(&house, &[]);
+    house.advance(Span::from_secs(30));
+    kick(&house).await;
+    house.sync().await;
+    assert_eq!((house.accounts().len(), to_be_planned(&house).await), (4, 0));
+    assert_eq!(state(&house).await, AppState::Live);
+    // One request that goes wrong, at a target that answers otherwise.
+    fails(&house, &["429:#1:GET"]);
+    house.import(&people(6), true).await.unwrap();
+    house.sync().await;
+    fails(&house, &[]);
+    house.sync().await;
+    assert_eq!(house.accounts().len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credential_that_is_refused_for_reading_means_quarantine_too() {
+    let house = House::build(Plan::default()).await;
+    house.import(&people(4), true).await.unwrap();
+    fails(&house, &["401:1"]);
+    for _ in 0..2 {
+        assert!(house.sync().await.trouble.unwrap().contains("401"));
+    }
+    assert!(matches!(state(&house).await, AppState::Quarantined { why, .. } if why.contains("credential is refused")));
+    assert_eq!(to_be_planned(&house).await, 4);
+}
