@@ -124,6 +124,12 @@ fn take(file: &Path, piece: &Piece<'_>, index: usize, gather: &mut Gather<'_>) {
         }
     };
     let names = gather.columns.names();
+    if let Some(number) = names.first().and_then(|key| field(&object, key)).filter(|key| key.is_f64()) {
+        // As a number with a fraction, or beyond 64 bits, it is read inexactly: two people would have one key.
+        let reason =
+            format!("the key `{}` is the number {number}, which can't be read exactly; write it as text", names[0]);
+        return gather.problem(None, bad(piece.line, column, reason));
+    }
     let values = names.iter().map(|name| field(&object, name).map(flat)).collect();
     gather.record(index, piece.line, &Cells { values, split: false }, &|wanted| {
         let leaf = names.get(wanted).map_or("", |name| name.rsplit('.').next().unwrap_or(name));

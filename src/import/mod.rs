@@ -20,4 +20,5 @@ mod tree;
 pub use columns::MissingColumn;
 pub use dn::Dn;
 pub use gather::{Problem, Read, RowAt};
+pub use limit::PROBLEMS_MAX;
 pub use read::{ReadError, read};

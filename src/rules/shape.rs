@@ -298,12 +298,48 @@ enum Whole {
 /// Wanted values by path.
 pub(super) type Paths = BTreeMap<String, Wanted>;
 
+/// Attributes that are one text (RFC 7643 section 4.1.1 and 3.1): nothing else is ever right.
+const TEXTS: [&str; 16] = [
+    "userName",
+    "externalId",
+    "displayName",
+    "nickName",
+    "profileUrl",
+    "title",
+    "userType",
+    "preferredLanguage",
+    "locale",
+    "timezone",
+    "name.formatted",
+    "name.familyName",
+    "name.givenName",
+    "name.middleName",
+    "name.honorificPrefix",
+    "name.honorificSuffix",
+];
+
+/// Whether an attribute that is one text by its definition is something else.
+fn no_text(path: &str, value: &Value) -> Option<String> {
+    let found = match value {
+        Value::Text(_) => return None,
+        Value::Integer(number) => format!("the number {number}"),
+        Value::Boolean(flag) => flag.to_string(),
+        Value::List(_) => "a list".to_owned(),
+        Value::Object(_) => "a map".to_owned(),
+    };
+    let text = TEXTS.iter().any(|text| text.eq_ignore_ascii_case(path));
+    text.then(|| format!("`{path}` is one text (RFC 7643 section 4.1.1); it came out as {found}"))
+}
+
 fn put(path: String, shape: Shape, create_only: bool, into: &mut Paths) -> Result<(), String> {
     let (value, deferred) = match shape.whole().map_err(|reason| format!("`{path}`: {reason}"))? {
         Whole::Value(value) => (Some(value).filter(|value| !value.is_empty()), false),
         Whole::Nothing => (None, false),
         Whole::Deferred => (None, true),
     };
+    if let Some(reason) = value.as_ref().and_then(|value| no_text(&path, value)) {
+        return Err(reason);
+    }
     match into.entry(path) {
         std::collections::btree_map::Entry::Occupied(taken) => Err(format!("`{}` is there twice", taken.key())),
         std::collections::btree_map::Entry::Vacant(free) => {

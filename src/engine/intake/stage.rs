@@ -291,7 +291,7 @@ impl<'a, 'c> Staging<'a, 'c> {
                         Some(email) if !empty => self.cx.store.find_users(&email).await?,
                         _ => Vec::new(),
                     };
-                    self.tally.add(&at.row, &others);
+                    self.tally.add(&self.source.name, &at.row, &others);
                     // People of one import sort as its rows do.
                     let number = u32::try_from(self.minted).unwrap_or(u32::MAX);
                     self.minted += 1;

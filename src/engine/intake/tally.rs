@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::directory::change::SourceRow;
 use crate::directory::user::{Standing, User};
 use crate::engine::intake::compare::{Difference, Kind, changes};
+use crate::id::SourceName;
 use crate::store::query::Preview;
 use crate::text::printable;
 
@@ -42,7 +43,7 @@ impl Tally {
     }
 
     /// A new key. `others` are users with its e-mail, tombstones included: a finding, never a merge.
-    pub fn add(&mut self, row: &SourceRow, others: &[User]) {
+    pub fn add(&mut self, source: &SourceName, row: &SourceRow, others: &[User]) {
         self.preview.added += 1;
         let Some(email) = email(row) else { return };
         if let Some(other) = others.iter().find(|other| has_email(other, &email)) {
@@ -51,10 +52,19 @@ impl Tally {
                 Standing::Suspended => ", suspended",
                 Standing::Deleted => ", deleted",
             };
+            let if_one = if other.source == *source {
+                "correct the key in the source".to_owned()
+            } else {
+                format!(
+                    "let one source bring him (people of a source that was renamed stay with its old name, {})",
+                    other.source
+                )
+            };
             self.find(format!(
-                "the new key `{}` has the e-mail {} of `{}` ({}{stands}); they stay two people: if it is one, correct the key in the source",
+                "the new `{source}:{}` has the e-mail {} of `{}:{}` ({}{stands}); they stay two people: if it is one, {if_one}",
                 printable(&row.key),
                 printable(&email),
+                other.source,
                 printable(&other.key),
                 printable(&other.label()),
             ));

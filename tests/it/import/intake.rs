@@ -362,7 +362,7 @@ fn a_new_key_with_the_email_of_another_user_is_a_finding_and_never_a_merge() {
     let report = house.import(&rows.map(str::to_owned), false, None);
     let findings = &report.preview.findings;
     assert_eq!(findings.len(), 2, "{findings:?}");
-    assert!(findings[0].contains("`900`") && findings[0].contains("of `3`") && findings[0].contains("deleted"));
+    assert!(findings[0].contains("`hr:900`") && findings[0].contains("of `hr:3`") && findings[0].contains("deleted"));
     assert!(findings[1].contains("`901` and `902`"), "{findings:?}");
     assert_ne!(house.user("900").unwrap().id, house.user("3").unwrap().id);
     assert_eq!(house.standing("3"), Standing::Deleted);
