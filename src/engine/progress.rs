@@ -107,6 +107,9 @@ impl Engine {
                 self.tell(&app.spec.name, watcher).await;
             }
             if let Ok(pushed) = ended {
+                if let Ok(Pushed { attempts: attempts @ 1.. }) = &pushed {
+                    tracing::info!(app = %app.spec.name, attempts, "pushed");
+                }
                 return pushed;
             }
         }

@@ -271,6 +271,8 @@ pub(super) async fn attempt(shared: &Shared, ready: Ready) -> (Finish, Vec<Lesso
         Ready::LookUp(claimed) => perform::verify(cx, &claimed.event, &claimed.account).await,
         Ready::Send(cleared, account) => perform::perform(cx, cleared, account).await,
     };
-    shared.traffic.tried(ready.event().operation.kind, &performed.outcome);
+    let kind = ready.event().operation.kind;
+    shared.traffic.tried(kind, &performed.outcome);
+    tracing::debug!(app = %shared.app.spec.name, %event, %kind, came_to = performed.outcome.word(), "tried");
     (Finish { event, outcome: performed.outcome, exchanges: performed.exchanges }, performed.lessons)
 }

@@ -145,3 +145,18 @@ pub enum Outcome {
         why: String,
     },
 }
+
+impl Outcome {
+    /// The word in logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Succeeded(_) => "success",
+            Self::Retry { .. } => "another attempt",
+            Self::Unknown { .. } => "not known",
+            Self::Failed(_) => "failure",
+            Self::Conflict(_) => "conflict",
+            Self::Lost(_) => "lost",
+            Self::Void { .. } => "void",
+        }
+    }
+}

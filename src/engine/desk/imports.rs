@@ -79,6 +79,8 @@ impl Engine {
         let progress = report(watcher);
         let cx = self.intake_context(actor.operator, &progress).await?;
         let report = intake::import(&cx, &source, read, asked).await.map_err(refused)?;
+        let (import, parked) = (report.import, matches!(report.state, ImportState::Parked { .. }));
+        tracing::info!(%import, source = %report.source, rows = report.rows, changed = report.staged, parked, "imported");
         self.lanes.kick_all();
         let mut notes = report.notes;
         let lacks =

@@ -109,6 +109,10 @@ impl<'a> Conversation<'a> {
             }
             Err(silence) => exchange.answer.clone_from(&silence.failure.detail),
         }
+        // Which kind of resource, not which: ids and filters may name people.
+        let resource = exchange.path.split(['?', '/']).find(|part| !part.is_empty()).unwrap_or_default();
+        let (app, method, millis) = (&self.cx.spec.name, exchange.method.as_str(), exchange.millis);
+        tracing::trace!(%app, method, resource, status = exchange.status, millis, "asked");
         self.keep(exchange);
         result
     }
