@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::config::Workspace;
+use crate::connector::revision::Revision;
 use crate::engine::answer::Answer;
 use crate::engine::command::Command;
 use crate::id::RevisionNumber;
@@ -47,6 +48,20 @@ impl Apply {
 /// The revision that the workspace's files were last applied as or exported from.
 pub(crate) fn base(workspace: &Workspace) -> Option<RevisionNumber> {
     std::fs::read_to_string(workspace.store_dir().join(BASE_FILE)).ok()?.trim().parse().ok()
+}
+
+/// Says on stderr that the workspace's files are not what runs. Files that can't be read are for `apply` to complain about.
+pub(crate) async fn note_difference(door: &Door) {
+    let Ok(None) = door.remote() else { return };
+    let Ok(bundle) = door.bundle().await else { return };
+    let Ok(Answer::Revisions { active: Some(active), revisions }) = door.ask(Command::Revisions).await else { return };
+    let differs = |revision: &Revision| revision.number == active && revision.digest != bundle.digest();
+    if revisions.iter().any(differs) {
+        eprintln!(
+            "The workspace's files differ from {active}, which is active; `usher plan --draft` shows what they would do, `usher apply` \
+             activates them."
+        );
+    }
 }
 
 /// Remembers it. A failure costs a refusal at the next `apply`, never data.

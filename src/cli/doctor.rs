@@ -1,7 +1,7 @@
 //! `usher doctor`: is all well?
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -118,7 +118,25 @@ fn secrets(workspace: &Workspace) -> Check {
             return check("privacy", CheckLevel::Note, finding);
         }
     }
+    if let Some(path) = written_by_others(workspace) {
+        let finding = format!(
+            "everybody on this machine may write {0}, and so say where tokens are sent; run `chmod o-w` on it",
+            path.display()
+        );
+        return bad("privacy", finding);
+    }
     check("privacy", CheckLevel::Good, "secrets and store are readable by their owner alone".to_owned())
+}
+
+/// A file of the workspace, or a folder of such, that everybody may write.
+fn written_by_others(workspace: &Workspace) -> Option<PathBuf> {
+    let folders = ["apps", "connectors", "rules"].map(|name| workspace.root.join(name));
+    let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+    let files = files.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let own = [workspace.root.clone(), workspace.root.join("usher.toml")];
+    let all = own.into_iter().chain(folders.iter().cloned()).chain(files);
+    let open = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o002 != 0);
+    all.into_iter().find(open)
 }
 
 fn credentials(workspace: &Workspace, bundle: &Bundle) -> Vec<Check> {

@@ -121,7 +121,8 @@ pub(crate) fn data_dir(workspace: &Workspace) -> PathBuf {
 
 /// What this process does, for whoever finds the workspace in use.
 fn command_line() -> String {
-    let words: Vec<String> = std::env::args().collect();
+    // Not every name of a file is text.
+    let words: Vec<String> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let program = words.first().and_then(|path| path.rsplit('/').next()).unwrap_or("usher");
     let line = std::iter::once(program).chain(words.iter().skip(1).map(String::as_str)).collect::<Vec<_>>().join(" ");
     crate::text::printable(&line)

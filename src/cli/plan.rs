@@ -1,10 +1,14 @@
 //! `usher plan`: what would be done.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 
+use crate::cli::apply::note_difference;
 use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
 use crate::engine::answer::Answer;
@@ -42,7 +46,7 @@ impl Plan {
         let answer = door.ask(Command::Plan { app: self.app, user: self.user.map(UserRef), draft }).await?;
         if let (Some(path), Answer::Plan(plan)) = (&self.out, &answer) {
             let json = serde_json::to_vec_pretty(plan).context("could not encode the plan")?;
-            std::fs::write(path, json).with_context(|| format!("could not write the plan to {}", path.display()))?;
+            write_privately(path, &json).with_context(|| format!("could not write the plan to {}", path.display()))?;
         }
         let mut style = door.style();
         if self.all {
@@ -50,11 +54,23 @@ impl Plan {
         }
         let exit = door.print_styled(&style, &answer)?;
         if let (Some(path), false) = (&self.out, door.globals().json) {
-            say(&format!(
-                "\nWritten to {0}; `usher sync --plan {0}` executes exactly this, or nothing.\n",
-                path.display()
-            ))?;
+            let path = path.display();
+            let next = if self.draft {
+                "its files are not active, so that it can't be executed: `usher apply`, then plan again".to_owned()
+            } else {
+                format!("`usher sync --plan {path}` executes exactly this, or nothing")
+            };
+            say(&format!("\nWritten to {path}; {next}.\n"))?;
+        }
+        if !self.draft {
+            note_difference(door).await;
         }
         Ok(exit)
     }
+}
+
+/// A plan has names and addresses of people in it.
+fn write_privately(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
 }

@@ -64,6 +64,10 @@ async fn show(door: &Door, number: RevisionNumber, file: Option<String>) -> anyh
         let known: Vec<&str> = bundle.files.keys().map(String::as_str).collect();
         bail!("{number} has no file `{path}`; it has {}", known.join(", "));
     };
+    if door.globals().json {
+        door.print_json(&serde_json::json!({ "revision": number, "path": path, "text": source }))?;
+        return Ok(Exit::Done);
+    }
     for line in source.lines() {
         say(&format!("{}\n", printable(line)))?;
     }

@@ -8,10 +8,10 @@ use anyhow::Context;
 use clap::Parser;
 
 use crate::cli::args::{Cli, LogFormat, Sub};
-use crate::cli::door::Door;
+use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
 use crate::telemetry;
-use crate::text::printable;
+use crate::text::{json_printable, printable};
 
 /// What a thread of the runtime may use: as much as the program's first one has.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
@@ -38,7 +38,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
         .build()
         .context("could not start the runtime")?;
     // On one of its threads: what waits on this one is woken by a system call each time.
-    let result = runtime.block_on(async { tokio::spawn(dispatch(cli)).await.context("the command broke down")? });
+    let result = runtime.block_on(async { tokio::spawn(answered(cli)).await.context("the command broke down")? });
     // Blocking reads of a store that is being closed may still run; they hold nothing that must be written.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     result
@@ -84,6 +84,18 @@ fn logging(cli: &Cli) -> telemetry::Settings {
         None => matches!(cli.command, Sub::Serve(_)) && !std::io::stderr().is_terminal(),
     };
     telemetry::Settings { verbosity: cli.globals.verbose + u8::from(server), json }
+}
+
+/// Carries a command out. Whoever asked for JSON gets what went wrong as JSON too.
+async fn answered(cli: Cli) -> anyhow::Result<Exit> {
+    let json = cli.globals.json;
+    let result = dispatch(cli).await;
+    if let (true, Err(error)) = (json, &result) {
+        let because: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+        let told = serde_json::json!({ "error": error.to_string(), "because": because });
+        say(&json_printable(&format!("{told:#}\n")))?;
+    }
+    result
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Exit> {

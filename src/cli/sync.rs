@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use crate::cli::apply::remember_base;
+use crate::cli::apply::{note_difference, remember_base};
 use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::engine::answer::{Answer, PlanFile};
@@ -39,6 +39,7 @@ impl Sync {
         let exit = door.print(&answer)?;
         if !is_far {
             settle_base(door).await?;
+            note_difference(door).await;
         }
         Ok(exit)
     }

@@ -7,6 +7,7 @@ use crate::cli::door::Door;
 use crate::cli::exit::Exit;
 use crate::cli::value::setting;
 use crate::directory::user::Standing;
+use crate::engine::answer::Answer;
 use crate::engine::command::{Command, Edit, UserRef};
 
 /// See users; suspend, restore, delete or override them by hand.
@@ -24,7 +25,7 @@ pub(crate) struct Users {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Users, by name
+    /// Users, in the order in which they came
     #[command(after_help = "Example:\n  usher users list --search sales --limit 100")]
     List {
         /// Part of a name, e-mail address or key
@@ -78,7 +79,7 @@ impl Users {
     pub(crate) async fn run(self, door: &Door) -> anyhow::Result<Exit> {
         let edit = |user, edit| Command::UserEdit { user: UserRef(user), edit };
         let command = match self.what {
-            What::List { search, limit } => Command::Users { search, limit },
+            What::List { search, limit } => return list(door, search, limit).await,
             What::Show { user } => Command::UserShow { user: UserRef(user) },
             What::Suspend { user } => edit(user, Edit::Stand(Standing::Suspended)),
             What::Restore { user } => edit(user, Edit::Restore),
@@ -87,6 +88,15 @@ impl Users {
         };
         door.show(command).await
     }
+}
+
+async fn list(door: &Door, search: Option<String>, limit: usize) -> anyhow::Result<Exit> {
+    let answer = door.ask(Command::Users { search, limit }).await?;
+    let exit = door.print(&answer)?;
+    if matches!(&answer, Answer::Users(users) if users.len() == limit) {
+        eprintln!("These are the first {limit}; there may be more: --limit N, or --search TEXT.");
+    }
+    Ok(exit)
 }
 
 async fn set(door: &Door, user: &str, settings: &[String], lift: Vec<String>) -> anyhow::Result<Exit> {

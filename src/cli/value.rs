@@ -30,8 +30,9 @@ pub(crate) fn moment(typed: &str) -> anyhow::Result<Timestamp> {
     if let Ok(span) = typed.parse::<Span>() {
         return Ok(SystemClock.now().minus(span));
     }
-    typed.parse().map_err(|_| {
-        anyhow!("`{typed}` is no time; expected one like 2026-03-01T09:30:00Z, or a length like 30m, 2h or 7d (ago)")
+    // A day begins at midnight, UTC.
+    typed.parse().or_else(|_| format!("{typed}T00:00:00Z").parse()).map_err(|_| {
+        anyhow!("`{typed}` is no time; expected one like 2026-03-01 or 2026-03-01T09:30:00Z, or a length like 30m, 2h or 7d (ago)")
     })
 }
 

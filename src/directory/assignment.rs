@@ -60,6 +60,20 @@ pub struct Assignment {
     pub overrides: BTreeMap<String, Option<Value>>,
 }
 
+impl DirectAssignment {
+    /// How, in words: `directly as ADMIN, with title = Lead`.
+    pub fn words(&self) -> String {
+        let role = self.app_role.as_ref().map(|role| format!(" as {role}")).unwrap_or_default();
+        let set = |(name, value): (&String, &Option<Value>)| match value {
+            Some(value) => format!("{name} = {value}"),
+            None => format!("{name} empty"),
+        };
+        let overrides: Vec<String> = self.overrides.iter().map(set).collect();
+        let with = if overrides.is_empty() { String::new() } else { format!(", with {}", overrides.join(", ")) };
+        format!("directly{role}{with}")
+    }
+}
+
 impl AssignRule {
     /// The assignment of `user` (holding `roles`, conditional ones included) to `app`; `None` if nothing grants it.
     pub fn assign(&self, app: &AppName, user: &User, roles: &BTreeSet<String>) -> Option<Assignment> {

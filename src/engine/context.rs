@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::access::actor::Actor;
 use crate::access::credential::{Means, SealedSecret};
+use crate::access::operator::Operator;
 use crate::access::permission::Denied;
 use crate::clock::Clock;
 use crate::connector::app::AppSpec;
@@ -174,10 +175,17 @@ impl Engine {
     /// If there is none, with what to do.
     pub async fn actor(&self, os_account: &str, claimed: Option<&str>) -> Result<Actor, EngineError> {
         let operators = self.parts.store.operators().await?;
-        let found = operators.iter().filter(|operator| !operator.disabled).find(|operator| match claimed {
+        let meant = |operator: &&Operator| match claimed {
             Some(name) => operator.name == name,
             None => operator.os_account.as_deref() == Some(os_account),
-        });
+        };
+        let found = operators.iter().filter(|operator| !operator.disabled).find(meant);
+        if let (None, Some(disabled)) = (found, operators.iter().find(meant)) {
+            let name = &disabled.name;
+            return Err(EngineError::Invalid(format!(
+                "the operator `{name}` is disabled; an admin lets him act again with `usher operators enable {name}`"
+            )));
+        }
         let operator = found.ok_or_else(|| {
             EngineError::Invalid(match claimed {
                 Some(name) => format!("there is no operator `{name}`; `usher operators list` shows them"),

@@ -98,7 +98,10 @@ fn put(out: &mut impl Write, record: &[u8]) -> io::Result<()> {
 /// the chain in it does not verify, [`StoreError::Io`] for files that can't be read or written.
 pub fn restore(file: &Path, dir: &Path) -> StoreResult<Verified> {
     if fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(StoreError::Conflict(format!("{} is not empty; restore into a new directory", dir.display())));
+        return Err(StoreError::Conflict(format!(
+            "{} is not empty; move it away, and keep it until you have looked at what is restored",
+            dir.display()
+        )));
     }
     // The whole file is checked before anything is written.
     read_all(file, &mut |_, _| Ok(()))?;

@@ -24,7 +24,7 @@ pub(crate) fn answer(style: &Style, answer: &Answer) -> String {
         }
         Answer::Trends(trends) => events::trends(trends),
         Answer::User(user) => directory::user(style, user),
-        Answer::Apps(apps) => apps::apps(style, apps),
+        Answer::Apps(all) => apps::apps(style, all),
         Answer::App(app) => apps::app(style, app),
         Answer::Tested(tested) => apps::checks(style, &tested.checks),
         Answer::Refreshed(refreshed) => entitlements::refreshed(style, refreshed),
@@ -89,9 +89,10 @@ pub(crate) fn needs_attention(answer: &Answer) -> bool {
         Answer::Doctor(checks) => bad(checks),
         Answer::RulesChecked(checked) => !checked.passed(),
         Answer::Plan(plan) => plan.apps.iter().any(|app| app.trouble.is_some()),
-        Answer::Synced(apps) => apps
-            .iter()
-            .any(|app| app.trouble.is_some() || app.ended.get(&StatusKind::Failed).is_some_and(|number| *number > 0)),
+        Answer::Synced(all) => all.iter().any(|app| {
+            let failed = app.ended.get(&StatusKind::Failed).is_some_and(|number| *number > 0);
+            failed || app.trouble.is_some() || apps::unfinished(app) > 0
+        }),
         Answer::Decided(decisions) => decisions.iter().any(|decision| decision.refused.is_some()),
         Answer::Verified(verified) => !verified.problems.is_empty(),
         _ => false,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::access::operator::{FourEyes, Operator};
 use crate::cli::show::plan;
 use crate::cli::show::style::{Style, Tint};
-use crate::cli::show::table::{Field, Grid, count, text};
+use crate::cli::show::table::{Grid, count, lines, text};
 use crate::cli::show::time;
 use crate::connector::capability::AppState;
 use crate::connector::revision::{Bundle, Revision};
@@ -17,27 +17,21 @@ use crate::provision::event::StatusKind;
 use crate::store::act::Verified;
 use crate::text::printable;
 
-fn state(style: &Style, state: &AppState) -> Field {
+/// How an app stands, in words and in a tint.
+fn state(style: &Style, state: &AppState) -> (String, Tint) {
+    let when = |at| time::relative(style, at);
     match state {
-        AppState::Untested => text("untested").tinted(Tint::Faint),
-        AppState::Live => text("live").tinted(Tint::Good),
-        AppState::Paused { by, at } => {
-            text(format!("paused by {by}, {}", time::relative(style, *at))).tinted(Tint::Warn)
+        AppState::Untested => ("untested".to_owned(), Tint::Faint),
+        AppState::Live => ("live".to_owned(), Tint::Good),
+        AppState::Paused { by, at } => (format!("paused by {by}, {}", when(*at)), Tint::Warn),
+        AppState::Quarantined { since, why, next_probe, .. } => {
+            (format!("quarantined {}: {why}; next probe {}", when(*since), when(*next_probe)), Tint::Bad)
         }
-        AppState::Quarantined { since, why, next_probe, .. } => text(format!(
-            "quarantined {}: {why}; next probe {}",
-            time::relative(style, *since),
-            time::relative(style, *next_probe)
-        ))
-        .tinted(Tint::Bad),
-        AppState::BreakerOpen { since, why, next_try, .. } => text(format!(
-            "not answering, {}: {why}; one request tries it {}",
-            time::relative(style, *since),
-            time::relative(style, *next_try)
-        ))
-        .tinted(Tint::Warn),
+        AppState::BreakerOpen { since, why, next_try, .. } => {
+            (format!("not answering, {}: {why}; one request tries it {}", when(*since), when(*next_try)), Tint::Warn)
+        }
         AppState::Disabled { since, why } => {
-            text(format!("disabled {}: {why}; `usher apps resume`", time::relative(style, *since))).tinted(Tint::Bad)
+            (format!("disabled {}: {why}; `usher apps resume`", when(*since)), Tint::Bad)
         }
     }
 }
@@ -47,20 +41,24 @@ pub(crate) fn apps(style: &Style, apps: &[AppAnswer]) -> String {
     if apps.is_empty() {
         return "There is no app yet; describe one in apps/NAME.toml and run `usher apply`.\n".to_owned();
     }
-    let titles = ["App!", "Connector", "State", "Active!", "Pending!", "Queued!", "Failed!", "Blocked!", "Last cycle!"];
-    let mut grid = Grid::new(style, &titles);
+    let mut grid = Grid::new(style, &["App!", "Active!", "Last cycle!", "How it stands, and what waits"]);
     for app in apps {
-        let events = |status: StatusKind| count(app.counts.events.get(&status).copied().unwrap_or(0));
+        let number = |status: StatusKind| app.counts.events.get(&status).copied().unwrap_or(0);
+        let numbers = [
+            ("pending", number(StatusKind::Pending)),
+            ("queued", number(StatusKind::Queued)),
+            ("failed", number(StatusKind::Failed)),
+            ("blocked", number(StatusKind::Refused)),
+        ];
+        let told = numbers.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{word} {number}"));
+        let told = told.collect::<Vec<_>>().join(", ");
+        let (how, tint) = state(style, &app.state);
         grid.row([
             text(app.name.as_str()),
-            text(app.app.connector.as_str()),
-            state(style, &app.state),
             count(app.counts.accounts.get(&Presence::Active).copied().unwrap_or(0)),
-            events(StatusKind::Pending),
-            events(StatusKind::Queued),
-            events(StatusKind::Failed).tinted(Tint::Bad),
-            events(StatusKind::Refused),
             text(app.last_cycle.map(|at| time::relative(style, at)).unwrap_or_default()),
+            lines([format!("{how} ({})", app.app.connector), told].into_iter().filter(|line| !line.is_empty()))
+                .tinted(tint),
         ]);
     }
     let mut out = grid.finish();
@@ -87,7 +85,8 @@ pub(crate) fn app(style: &Style, answer: &AppAnswer) -> String {
     let title = if app.title.is_empty() { answer.name.as_str() } else { &app.title };
     let _ = writeln!(out, "{}", style.paint(Tint::Strong, &format!("{} ({})", printable(title), answer.name)));
     let mut grid = Grid::new(style, &["Setting!", "Value"]);
-    grid.row([text("state"), state(style, &answer.state)]);
+    let (how, tint) = state(style, &answer.state);
+    grid.row([text("state"), text(how).tinted(tint)]);
     let schedule = if app.schedule.is_empty() {
         "by kicks only".to_owned()
     } else {
@@ -268,6 +267,11 @@ pub(crate) fn operators(style: &Style, operators: &[Operator], four_eyes: FourEy
     out
 }
 
+/// Events that are admitted and not done: they wait for another attempt, or their outcome is not known yet.
+pub(crate) fn unfinished(app: &SyncAnswer) -> u64 {
+    [StatusKind::Queued, StatusKind::Verifying].iter().filter_map(|status| app.waiting.get(status)).sum()
+}
+
 /// What a sync did.
 pub(crate) fn synced(style: &Style, apps: &[SyncAnswer]) -> String {
     let mut out = String::new();
@@ -289,6 +293,14 @@ pub(crate) fn synced(style: &Style, apps: &[SyncAnswer]) -> String {
         }
         if let Some(trouble) = &app.trouble {
             let _ = writeln!(out, "  {}   {}", style.paint(Tint::Bad, "trouble"), printable(trouble));
+        }
+        if unfinished(app) > 0 && app.trouble.is_none() {
+            let _ = writeln!(
+                out,
+                "  {} wait for another attempt: `usher status --app {}` says why and when; `usher serve`, or the next sync, makes it.",
+                unfinished(app),
+                app.app
+            );
         }
         if app.waiting.get(&StatusKind::Pending).is_some_and(|n| *n > 0) {
             out.push_str("  `usher approvals list` shows what waits for a decision.\n");

@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use crate::cli::show::events;
 use crate::cli::show::style::{Style, Tint};
-use crate::cli::show::table::{Field, Grid, count, text};
+use crate::cli::show::table::{Field, Grid, lines, text};
 use crate::cli::show::time;
 use crate::directory::user::{Standing, User};
 use crate::engine::answer::{ImportAnswer, StatusRow, UserAnswer};
+use crate::import::PROBLEMS_MAX;
 use crate::provision::account::Presence;
 use crate::provision::edge::{Edge, EdgeState};
-use crate::store::query::{Import, ImportState};
+use crate::store::query::{Import, ImportState, Preview};
 use crate::text::printable;
 
 /// Problems and samples that are listed.
@@ -29,7 +30,7 @@ fn standing(user: &User) -> Field {
 /// A list of users.
 pub(crate) fn users(style: &Style, users: &[User]) -> String {
     if users.is_empty() {
-        return "No user matches; `usher import` brings users in.\n".to_owned();
+        return "No user is there that fits; `usher users list` shows all, `usher import` brings some in.\n".to_owned();
     }
     let mut grid = Grid::new(style, &["Key!", "User~", "E-mail~", "Department", "State!", "Changed!"]);
     for user in users {
@@ -77,8 +78,7 @@ pub(crate) fn user(style: &Style, answer: &UserAnswer) -> String {
         grid.row([text(format!("app_role.{app}")), text(role), text("source")]);
     }
     for (app, assignment) in &user.direct {
-        let role = assignment.app_role.as_deref().map(|role| format!(" as {role}")).unwrap_or_default();
-        grid.row([text(format!("assigned {app}")), text(format!("directly{role}")), text("operator")]);
+        grid.row([text(format!("assigned {app}")), text(assignment.words()), text("operator")]);
     }
     out.push_str(&grid.finish());
     out.push('\n');
@@ -164,25 +164,28 @@ pub(crate) fn imports(style: &Style, imports: &[Import]) -> String {
     if imports.is_empty() {
         return "Nothing was imported yet; `usher import FILE` does it.\n".to_owned();
     }
-    let mut grid = Grid::new(
-        style,
-        &["Import!", "When!", "Source", "Files", "State", "Rows!", "New!", "Changed!", "Left!", "Missing!"],
-    );
+    let mut grid = Grid::new(style, &["Import!", "State~", "Of which, when, and what it does"]);
     for import in imports {
-        grid.row([
-            text(import.id.to_string()),
-            text(time::relative(style, import.at)),
-            text(format!("{}{}", import.source, if import.full { " (full)" } else { "" })),
-            text(file_names(import)),
-            state(import),
-            count(import.rows),
-            count(import.preview.added),
-            count(import.preview.changed + import.preview.returned),
-            count(import.preview.left),
-            count(import.preview.missing),
-        ]);
+        let full = if import.full { " (full)" } else { "" };
+        let of = format!("{}{full}, {}: {}", import.source, time::relative(style, import.at), file_names(import));
+        let does = format!("{} rows: {}", import.rows, numbers(&import.preview));
+        grid.row([text(import.id.to_string()), state(import), lines([of, does])]);
     }
     grid.finish()
+}
+
+/// How many users it concerns, and how.
+fn numbers(preview: &Preview) -> String {
+    let numbers = [
+        ("new", preview.added),
+        ("changed", preview.changed),
+        ("returned", preview.returned),
+        ("left", preview.left),
+        ("missing", preview.missing),
+    ];
+    let told: Vec<String> =
+        numbers.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{word} {number}")).collect();
+    if told.is_empty() { "nothing changed".to_owned() } else { told.join(", ") }
 }
 
 /// File names without their folders.
@@ -216,17 +219,7 @@ pub(crate) fn imported(style: &Style, answer: &ImportAnswer) -> String {
         ImportState::Dropped => (style.paint(Tint::Bad, "✗"), "dropped: nothing was changed".to_owned()),
     };
     let _ = writeln!(out, "{mark} {} rows of source {} {said} ({})", import.rows, import.source, import.id);
-    let numbers = [
-        ("new", preview.added),
-        ("changed", preview.changed),
-        ("returned", preview.returned),
-        ("left", preview.left),
-        ("missing", preview.missing),
-    ];
-    let told: Vec<String> =
-        numbers.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{word} {number}")).collect();
-    let told = if told.is_empty() { "nothing changed".to_owned() } else { told.join(", ") };
-    let _ = writeln!(out, "  {told}");
+    let _ = writeln!(out, "  {}", numbers(preview));
     for (what, number) in &preview.losing {
         let _ = writeln!(out, "  {number} lose {}", printable(what));
     }
@@ -236,12 +229,14 @@ pub(crate) fn imported(style: &Style, answer: &ImportAnswer) -> String {
     for finding in preview.findings.iter().chain(&answer.notes) {
         let _ = writeln!(out, "  {} {}", style.paint(Tint::Warn, "!"), printable(finding));
     }
+    if !preview.missing_sample.is_empty() {
+        let more = preview.missing.saturating_sub(preview.missing_sample.len() as u64);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = writeln!(out, "  missing: {}{more}", printable(&preview.missing_sample.join(", ")));
+    }
     if let ImportState::Parked { reasons } = &import.state {
         for reason in reasons {
             let _ = writeln!(out, "  {} {}", style.paint(Tint::Warn, "parked:"), printable(reason));
-        }
-        if !preview.missing_sample.is_empty() {
-            let _ = writeln!(out, "  missing: {}", printable(&preview.missing_sample.join(", ")));
         }
         let _ = writeln!(
             out,
@@ -253,13 +248,14 @@ pub(crate) fn imported(style: &Style, answer: &ImportAnswer) -> String {
         let _ = writeln!(
             out,
             "\n{}",
-            style.paint(Tint::Bad, &format!("Rows that were not read ({}):", answer.problems.len()))
+            style.paint(Tint::Bad, &format!("Rows that were not read ({}):", answer.remarks.problem_count))
         );
         for problem in answer.problems.iter().take(LISTED_MAX) {
             let _ = writeln!(out, "  {}", printable(problem));
         }
         if answer.problems.len() > LISTED_MAX {
-            let _ = writeln!(out, "  … and {} more (--json lists them)", answer.problems.len() - LISTED_MAX);
+            let more = answer.remarks.problem_count.saturating_sub(LISTED_MAX as u64);
+            let _ = writeln!(out, "  … and {more} more (--json lists up to {PROBLEMS_MAX} of them)");
         }
     }
     out

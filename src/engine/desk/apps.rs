@@ -136,7 +136,9 @@ impl Engine {
         let at = self.parts.clock.now();
         let state = AppState::Paused { by: actor.name.clone(), at };
         self.parts.store.set_app(app, state, format!("paused by {}", actor.name), at).await?;
-        Ok(Answer::Done(format!("{app} is paused: it is planned, but nothing is sent")))
+        Ok(Answer::Done(format!(
+            "{app} is paused: nothing is sent; leavers are planned, everything else when it is resumed"
+        )))
     }
 
     pub(super) async fn app_resume(&self, actor: &Actor, app: &AppName) -> Result<Answer, EngineError> {

@@ -5,8 +5,11 @@ use crate::connector::revision::Bundle;
 use crate::engine::answer::{Answer, Check, CheckLevel};
 use crate::engine::context::{Engine, EngineError};
 use crate::engine::desk::revisions::changed_files;
+use crate::store::query::ImportState;
 use crate::text::printable;
 
+/// The latest imports, among which parked ones are looked for.
+const IMPORTS_LOOKED_AT: usize = 1_000;
 /// Leavers that are named.
 const NAMED_MAX: usize = 20;
 
@@ -23,6 +26,7 @@ impl Engine {
                 Err(why) => check(&subject, CheckLevel::Bad, why),
             });
         }
+        checks.extend(self.check_parked().await?);
         checks.extend(self.check_abandoned().await?);
         checks.push(self.check_pending().await?);
         checks.push(self.check_leavers().await?);
@@ -122,6 +126,18 @@ impl Engine {
             );
             check("revision", CheckLevel::Note, found)
         })
+    }
+
+    /// Imports that wait for an admin: what they say of leavers waits with them.
+    async fn check_parked(&self) -> Result<Option<Check>, EngineError> {
+        let imports = self.parts.store.imports(IMPORTS_LOOKED_AT).await?;
+        let parked = imports.iter().filter(|import| matches!(import.state, ImportState::Parked { .. }));
+        let named: Vec<String> = parked.map(|import| format!("{} of {}", import.id, import.source)).collect();
+        let found = || {
+            let first = named.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+            format!("{} wait to be applied or dropped: {first}; `usher imports show` says why", named.len())
+        };
+        Ok((!named.is_empty()).then(|| check("imports", CheckLevel::Note, found())))
     }
 
     async fn check_leavers(&self) -> Result<Check, EngineError> {

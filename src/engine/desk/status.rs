@@ -8,7 +8,7 @@ use crate::engine::command::UserRef;
 use crate::engine::context::{Engine, EngineError};
 use crate::history::sentence;
 use crate::id::{AppName, EventId, OperatorId, UserId};
-use crate::provision::account::Account;
+use crate::provision::account::{Account, Presence};
 use crate::provision::event::{Event, StatusKind};
 use crate::provision::operation::Kind;
 use crate::store::query::{AccountQuery, Counts, EventQuery};
@@ -78,6 +78,11 @@ impl Engine {
             accounts = late;
             accounts.truncate(limit);
         }
+        // What a plan of a draft looked up is remembered, and is no account of an app that never was.
+        let active = self.active().await?;
+        accounts.retain(|account| {
+            account.presence != Presence::None || account.last_event.is_some() || active.apps.contains_key(&account.app)
+        });
         self.rows_of(accounts).await
     }
 

@@ -155,7 +155,9 @@ fn edited(user: &User, active: &Active, edit: Edit) -> Result<(UserEdit, String)
                 attribute_name(attribute)?;
                 *value = held(attribute, value.take())?;
             }
-            let what = format!("{app} is assigned");
+            let before = user.direct.get(&app).filter(|before| **before != assignment);
+            let instead = before.map(|before| format!("; it was {}", printable(&before.words()))).unwrap_or_default();
+            let what = format!("{app} is assigned {}{instead}", printable(&assignment.words()));
             (UserEdit::Assign { app, assignment }, what)
         }
         Edit::Unassign { app } => {

@@ -35,7 +35,7 @@ impl<T> Listed<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Done {
     /// In words.
-    #[schema(example = "nulab is paused: it is planned, but nothing is sent")]
+    #[schema(example = "nulab is paused: nothing is sent; leavers are planned, everything else when it is resumed")]
     pub done: String,
 }
 

@@ -28,7 +28,9 @@ async fn an_app_is_tested_paused_and_resumed_from_its_page() {
     assert_eq!(press("pause").await.status(), StatusCode::SEE_OTHER);
     let paused = site.page("/apps/app").await;
     assert!(
-        paused.contains("Paused") && paused.contains("by admin") && paused.contains("is paused: it is planned"),
+        paused.contains("Paused")
+            && paused.contains("by admin")
+            && paused.contains("is paused: nothing is sent; leavers are planned"),
         "{paused}"
     );
     assert!(site.page("/").await.contains("is paused: nothing is sent"));

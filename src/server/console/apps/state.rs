@@ -29,7 +29,7 @@ pub fn notice(state: &AppState, now: Timestamp) -> Markup {
             p .notice .note { b { "Never tested." } " Nothing was sent to it yet. Test the connection first: that sends only reads." }
         },
         AppState::Paused { by, at } => html! {
-            p .notice .note { b { "Paused" } " by " (by) ", " (words::moment(*at, now)) ". It is planned, but nothing is sent, leavers neither." }
+            p .notice .note { b { "Paused" } " by " (by) ", " (words::moment(*at, now)) ". Nothing is sent, not even for leavers; they are planned, and everything else when it is resumed." }
         },
         AppState::BreakerOpen { since, why, next_try, tries } => html! {
             div .notice .note {
