@@ -36,7 +36,9 @@ impl Engine {
         let at = self.parts.clock.now();
         let read = match perform::read_catalogue(self.conversation(app, &way, &learned)).await {
             Ok(read) => read,
-            Err(failure) => return Ok(Err(format!("{}. To do: {}", failure.detail, failure.class.remedy()))),
+            Err(failure) => {
+                return Ok(Err(format!("{}. To do: {}", failure.detail, failure.class.remedy_for(&app.spec.name))));
+            }
         };
         let diff = self.parts.store.put_catalogue(name, read.seen.clone(), read.complete_kinds(), at).await?;
         if !diff.is_empty() {

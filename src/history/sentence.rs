@@ -41,15 +41,25 @@ pub fn status(account: &Account, event: Option<&Event>) -> (String, String) {
         StatusKind::Running | StatusKind::Verifying => format!("{base} · {}", event.shown()),
     };
     let reason = reason(event);
-    (shown, if reason.is_empty() { account.note.clone() } else { reason })
+    (shown, if reason.is_empty() { silent(account) } else { reason })
+}
+
+/// What is said of an account whose newest event says nothing: its note, or that something is not tried again.
+fn silent(account: &Account) -> String {
+    let muted = account.mute.as_ref().filter(|_| account.basis.is_none() && account.note.is_empty());
+    muted.map_or_else(
+        || account.note.clone(),
+        |mute| format!("what {0} was to do is not tried again; `usher retry {0}` tries it", mute.event),
+    )
 }
 
 /// Why an event stands where it stands, and what to do; empty when all is well.
 pub fn reason(event: &Event) -> String {
     match &event.status {
-        Status::Failed { failure } => format!("{} → {}", failure.detail, failure.class.remedy()),
+        Status::Failed { failure } => format!("{} → {}", failure.detail, failure.class.remedy_for(event.app())),
         Status::Queued { due, last: Some(failure) } => {
-            format!("{}; attempt {} at {due} → {}", failure.detail, event.attempts + 1, failure.class.remedy())
+            let remedy = failure.class.remedy_for(event.app());
+            format!("{}; attempt {} at {due} → {remedy}", failure.detail, event.attempts + 1)
         }
         Status::Verifying { .. } => "the outcome is unknown; it is looked up before anything is sent again".to_owned(),
         Status::Pending => {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::directory::value::Value;
+use crate::id::AppName;
 
 /// Why an attempt failed: what it means for the event, the app and the people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,6 +41,11 @@ impl FailureClass {
     /// Whether it says something about the endpoint rather than about one user.
     pub fn counts_for_breaker(self) -> bool {
         matches!(self, Self::Endpoint | Self::Server | Self::Credential | Self::NotScim)
+    }
+
+    /// What ops can do about it, for an app.
+    pub fn remedy_for(self, app: &AppName) -> String {
+        self.remedy().replace("APP", app.as_str())
     }
 
     /// What ops can do about it.

@@ -128,6 +128,8 @@ impl Rules {
 }
 
 fn build(file: &str, source: &str, roles: &[RoleDefinition]) -> Result<Rules, RuleFault> {
+    // As editors on Windows begin a file.
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let script = parse(file, source, |source| sandbox::engine().compile(source))?;
     if let Some(statement) = script.statements().first() {
         let message = "only functions here: put this into `fn account(user)` or a function of its own";

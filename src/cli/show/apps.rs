@@ -75,7 +75,12 @@ fn waits(style: &Style, app: &AppAnswer) -> String {
         return String::new();
     }
     let tint = if late.is_some() { Tint::Bad } else { Tint::Warn };
-    format!("{}\n", style.paint(tint, &format!("{}: {}", app.name, printable(&app.waiting.words()))))
+    let planned = match app.counts.dirty {
+        0 => String::new(),
+        dirty => format!("; {dirty} users to be planned"),
+    };
+    let waits = format!("{}: {}{planned}", app.name, printable(&app.waiting.words()));
+    format!("{}\n", style.paint(tint, &waits))
 }
 
 /// One app.

@@ -238,12 +238,25 @@ fn skipped(style: &Style, skipped: &[Skipped], total: u64, out: &mut String) {
         return;
     }
     let _ = writeln!(out, "\n{}", style.paint(Tint::Faint, &format!("Skipped ({total})")));
+    let mut by_reason: Vec<(String, Vec<&str>)> = Vec::new();
+    for skipped in skipped {
+        let reason = skip_reason(style, &skipped.reason);
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, users)) => users.push(&skipped.label),
+            None => by_reason.push((reason, vec![&skipped.label])),
+        }
+    }
     let mut grid = Grid::new(style, &["User", "Reason"]);
-    for skipped in skipped.iter().take(style.rows_max) {
-        grid.row([text(&skipped.label), text(skip_reason(style, &skipped.reason))]);
+    let mut shown = 0;
+    for (reason, users) in by_reason.iter().take(style.rows_max) {
+        // Said once of many: a target that is down has the same words for everybody.
+        let named = users.iter().take(COMMON_MIN).map(|user| (*user).to_owned());
+        let rest = users.len().saturating_sub(COMMON_MIN);
+        grid.row([lines(named.chain((rest > 0).then(|| format!("and {rest} more")))), text(reason)]);
+        shown += users.len();
     }
     out.push_str(&grid.finish());
-    more(style, total, skipped.len().min(style.rows_max), out);
+    more(style, total, shown, out);
 }
 
 fn skip_reason(style: &Style, reason: &SkipReason) -> String {

@@ -58,7 +58,11 @@ impl TestReport {
     }
 
     fn fail(&mut self, about: &str, failure: Failure) {
-        self.say(Verdict::Bad, about, format!("{}. To do: {}.", failure.detail, failure.class.remedy()));
+        // Whoever reads this has just tested, and nothing is tried again by itself.
+        let remedy = failure.class.remedy();
+        let remedy = remedy.split([';', '(']).next().unwrap_or(remedy).replace(", then `usher apps test APP`", "");
+        let remedy = remedy.trim_end();
+        self.say(Verdict::Bad, about, format!("{}. To do: {remedy}.", failure.detail));
         self.failure = Some(failure);
     }
 }

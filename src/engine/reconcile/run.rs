@@ -130,13 +130,14 @@ impl Run<'_> {
     /// Whether it was given up, or the process is to stop.
     pub(super) fn is_over(&mut self) -> bool {
         if self.engine.is_stopping() {
-            self.give_up("Usher was stopped".to_owned());
+            self.tally.report.trouble.get_or_insert("Usher was stopped".to_owned());
         }
         self.tally.report.trouble.is_some()
     }
 
-    fn give_up(&mut self, why: String) {
-        self.tally.report.trouble.get_or_insert(why);
+    fn give_up(&mut self, failure: &Failure) {
+        let remedy = failure.class.remedy_for(&self.app.spec.name);
+        self.tally.report.trouble.get_or_insert(format!("{}. To do: {remedy}", failure.detail));
     }
 
     pub(super) fn progress(&self, what: &str, done: u64) {
@@ -158,7 +159,7 @@ impl Run<'_> {
             let page = match self.page(start, count).await {
                 Ok(page) => page,
                 Err(failure) if start == 1 && failure.class.retries() => {
-                    self.give_up(format!("{}. To do: {}", failure.detail, failure.class.remedy()));
+                    self.give_up(&failure);
                     return Ok(walk);
                 }
                 Err(failure) => {
@@ -346,7 +347,7 @@ impl Run<'_> {
                 self.failures += 1;
                 self.tally.note(format!("some could not be read: {}", failure.detail));
                 if self.failures >= FAILURES_MAX || failure.class == FailureClass::Credential {
-                    self.give_up(format!("{}. To do: {}", failure.detail, failure.class.remedy()));
+                    self.give_up(&failure);
                 }
                 None
             }
