@@ -83,9 +83,7 @@ impl Engine {
         tracing::info!(%import, source = %report.source, rows = report.rows, changed = report.staged, parked, "imported");
         self.lanes.kick_all();
         let mut notes = report.notes;
-        let lacks =
-            |column: &import::MissingColumn| format!("there is no column {column}: what it gives stays as it was");
-        notes.extend(report.missing_columns.iter().map(lacks));
+        notes.extend(report.missing_columns.chunk_by(|one, next| one.file == next.file).map(lacks));
         let mut problems: Vec<String> =
             report.problems.iter().map(|problem| printable(&problem.error.to_string())).collect();
         let beyond = report.problem_count.saturating_sub(problems.len() as u64);
@@ -239,6 +237,17 @@ fn staged_change(way: Option<Way>, user: Option<&User>, row: &SourceRow) -> Stag
         key: row.key.clone(),
         changes: changes(user, row),
     }
+}
+
+/// What a file's missing columns mean, in one sentence.
+fn lacks(missing: &[import::MissingColumn]) -> String {
+    let [first, _, ..] = missing else {
+        let column = missing.iter().map(ToString::to_string).collect::<String>();
+        return format!("there is no column {column}: what it gives stays as it was");
+    };
+    let columns: Vec<String> = missing.iter().map(|each| format!("`{}`", each.column)).collect();
+    let place = first.file.as_ref().map(|file| format!(" in {}", file.display())).unwrap_or_default();
+    format!("there are no columns {}{place}: what they give stays as it was", columns.join(", "))
 }
 
 fn row_problem(problem: &import::Problem) -> RowProblem {
