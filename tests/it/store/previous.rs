@@ -1,5 +1,6 @@
 //! Rows as version 1 wrote them, byte for byte: they are read as if they were written today.
 
+use crate::workspace::pause;
 use usher::provision::approval::Ruling;
 use usher::provision::edge::EdgeState;
 use usher::provision::event::{Event, Progress};
@@ -50,6 +51,19 @@ async fn read(store: &dyn Store, id: usher::id::EventId) -> (Event, Counts) {
     (store.event(id).await.unwrap().unwrap(), store.counts(&app()).await.unwrap())
 }
 
+/// The rows themselves. The store's own threads may take a moment to let go of them.
+fn database(path: &std::path::Path) -> sled::Db {
+    for _ in 0..500 {
+        match sled::Config::new().path(path).open() {
+            Err(sled::Error::Io(held)) if held.to_string().contains("lock") => {
+                pause(std::time::Duration::from_millis(20));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the store was never let go of");
+}
+
 #[test]
 fn rows_of_version_1_are_read_as_they_are_today() {
     let dir = tempfile::tempdir().unwrap();
@@ -58,7 +72,7 @@ fn rows_of_version_1_are_read_as_they_are_today() {
     let id = block_on(approved(&store));
     let (new, counts) = block_on(read(&store, id));
     drop(store);
-    let database = sled::Config::new().path(&path).open().unwrap();
+    let database = database(&path);
     let row = |last: u8| [[b'e'].as_slice(), &id.0.to_be_bytes(), &[last]].concat();
     let of_counts = [[b'c', 3].as_slice(), b"crm"].concat();
     for (key, old) in [(row(0), FILED), (row(1), STATE), (of_counts, COUNTS)] {
