@@ -11,7 +11,7 @@ use crate::cli::door::{Door, say};
 use crate::cli::exit::Exit;
 use crate::cli::serve::stop_on_signal;
 use crate::clock::SystemClock;
-use crate::sandbox::{BASE_PATH, Options, run};
+use crate::sandbox::{BASE_PATH, Options};
 use crate::secret::Secret;
 
 /// Run a SCIM 2.0 target that behaves as a connector says, in memory.
@@ -69,6 +69,8 @@ impl Sandbox {
             rng: self.rng,
             token_issuer: self.token_issuer,
         };
+        // Before anything is said: whoever reads the base URL may use it.
+        let sandbox = options.prepare(Arc::new(SystemClock))?;
         let mut stop = stop_on_signal()?;
         let listener = TcpListener::bind(("127.0.0.1", self.port))
             .await
@@ -84,7 +86,7 @@ impl Sandbox {
             // An error means that nobody can stop us any more: stop.
             let _closed = stop.wait_for(|stop| *stop).await;
         };
-        run(options, Arc::new(SystemClock), listener, shutdown).await?;
+        sandbox.serve(listener, shutdown).await?;
         Ok(Exit::Done)
     }
 }

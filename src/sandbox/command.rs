@@ -1,11 +1,8 @@
 //! `usher sandbox`: options as people type them, made into a running sandbox.
 
-use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::net::TcpListener;
 
 use crate::clock::Clock;
 use crate::connector::{Connector, builtin};
@@ -98,17 +95,4 @@ fn latency(text: &str) -> Result<Duration, SandboxError> {
         None => text.strip_suffix('s').and_then(number).map(Duration::from_secs),
     };
     found.ok_or_else(|| SandboxError::Latency(text.to_owned()))
-}
-
-/// Makes the sandbox that `options` describe and serves it until `shutdown` resolves.
-///
-/// # Errors
-/// [`SandboxError`] says which option is wrong, or that the listener failed.
-pub async fn run(
-    options: Options,
-    clock: Arc<dyn Clock>,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), SandboxError> {
-    options.prepare(clock)?.serve(listener, shutdown).await
 }

@@ -32,7 +32,7 @@ mod user;
 mod wire;
 
 pub use account::AccountView;
-pub use command::{Options, run};
+pub use command::Options;
 pub use crowd::{Crowd, GroupSeed};
 pub use fault::{Faults, InvalidFault};
 pub use minimal::serve_minimal;

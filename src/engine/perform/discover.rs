@@ -19,6 +19,9 @@ pub async fn first_contact(cx: Context<'_>, entropy: &dyn Entropy) -> Result<Vec
     Ok(lessons)
 }
 
+/// How the remark begins that says nothing for or against a target.
+pub const DESCRIBES: &str = "it describes ";
+
 /// Reads the discovery endpoints that the connector names. What is missing or broken is a remark, never a failure.
 pub async fn discover(talk: &mut Conversation<'_>) -> Lesson {
     let paths = &talk.cx.connector().discovery;
@@ -45,7 +48,8 @@ pub async fn discover(talk: &mut Conversation<'_>) -> Lesson {
         && let Ok(schemas) = discovery::schemas(&answer)
     {
         let extensions = schemas.iter().filter(|urn| urn.contains(":extension:")).count();
-        remarks.push(format!("it describes {} schemas, {extensions} of them extensions", schemas.len()));
+        let schemas = if schemas.len() == 1 { "1 schema".to_owned() } else { format!("{} schemas", schemas.len()) };
+        remarks.push(format!("{DESCRIBES}{schemas}, {extensions} of them extensions"));
     }
     Lesson::Discovered { config, remarks, at: talk.cx.clock.now() }
 }

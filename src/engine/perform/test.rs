@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::connector::capability::FilterProbe;
 use crate::engine::perform::context::Context;
 use crate::engine::perform::conversation::Conversation;
-use crate::engine::perform::discover::discover;
+use crate::engine::perform::discover::{DESCRIBES, discover};
 use crate::engine::perform::lesson::Lesson;
 use crate::engine::perform::probe::probe_filters;
 use crate::entropy::Entropy;
@@ -81,7 +81,8 @@ pub async fn test_connection(cx: Context<'_>, entropy: &dyn Entropy) -> TestRepo
             report.say(Verdict::Good, "discovery", "What the target says of itself agrees with the connector.");
         }
         for remark in remarks {
-            report.say(Verdict::Note, "discovery", format!("{remark}."));
+            let verdict = if remark.starts_with(DESCRIBES) { Verdict::Good } else { Verdict::Note };
+            report.say(verdict, "discovery", format!("{remark}."));
         }
     }
     report.lessons.push(discovered);
