@@ -7,9 +7,9 @@ use crate::connector::capability::AppState;
 use crate::digest::{Digest, Hasher};
 use crate::engine::active::ActiveApp;
 use crate::engine::context::{Engine, EngineError, Unwatched};
-use crate::engine::cycle::Scope;
+use crate::engine::cycle::{PAGE_PAIRS, Scope};
 use crate::engine::leavers::Told;
-use crate::id::{AppName, UserId};
+use crate::id::AppName;
 use crate::store::query::Urgency;
 use crate::timetable::next_time;
 
@@ -37,6 +37,19 @@ struct Agenda {
     /// When leavers were last looked at who could not be delivered, and of whom people were told.
     escalated_at: Option<Timestamp>,
     told: Told,
+    /// Users could not be looked up: not planned again before.
+    not_before: Option<Timestamp>,
+}
+
+impl Agenda {
+    /// Remembers whether a plan could look at everybody. One of leavers says nothing of that, unless it could not.
+    fn looked(&mut self, unseen: bool, leavers_only: bool, now: Timestamp) {
+        if unseen {
+            self.not_before = Some(now.plus(LOOK_AGAIN_MAX));
+        } else if !leavers_only {
+            self.not_before = None;
+        }
+    }
 }
 
 impl Engine {
@@ -83,6 +96,7 @@ impl Engine {
             tried_with: None,
             escalated_at: None,
             told: Told::new(),
+            not_before: None,
         };
         while !self.is_stopping() {
             let wait = match self.look_again(&name, &mut agenda).await {
@@ -138,21 +152,32 @@ impl Engine {
             None
         });
         agenda.next_cycle = scheduled;
-        let first = self.parts.store.dirty(name, 1).await?.into_iter().next();
-        if let Some(mark) = &first {
+        // Users who could not be looked up wait a little; leavers need no look.
+        let waits = agenda.not_before.is_some_and(|at| at > now);
+        if let Some(mark) = self.parts.store.dirty(name, 1).await?.first() {
             let leavers_only = mark.urgency == Urgency::Leaver;
-            self.plan_and_push(app, Scope::Dirty { leavers_only }, None, &self.to_all(&Unwatched)).await?;
+            let many = self.parts.store.counts(name).await?.dirty > PAGE_PAIRS as u64;
+            let scope = match agenda.not_before {
+                // Else the same first page would be met again and again.
+                Some(_) if many && !leavers_only => Scope::All,
+                _ => Scope::Dirty { leavers_only },
+            };
+            if leavers_only || !waits {
+                let (_, unseen) = self.plan_and_push(app, scope, None, &self.to_all(&Unwatched)).await?;
+                agenda.looked(unseen.is_some(), leavers_only, now);
+            }
         }
         // After the leavers: they wait for nothing.
         let refresh = self.refresh_when_due(app, agenda, now).await?;
-        if due || self.parts.store.app(name).await?.sweep.is_some() {
-            self.plan_and_push(app, Scope::All, None, &self.to_all(&Unwatched)).await?;
+        if due || (!waits && self.parts.store.app(name).await?.sweep.is_some()) {
+            let (_, unseen) = self.plan_and_push(app, Scope::All, None, &self.to_all(&Unwatched)).await?;
+            agenda.looked(unseen.is_some(), false, now);
         }
         self.push_and_tell(app, &self.to_all(&Unwatched)).await?;
         // After what is to be sent: what is under way can't be compared.
         let reconcile = self.reconcile_when_due(app, agenda, now).await?;
         let soonest = [scheduled, refresh, reconcile].into_iter().flatten().min();
-        self.next_look(app, soonest, first.map(|mark| mark.user)).await
+        self.next_look(app, soonest, agenda.not_before).await
     }
 
     /// Refreshes the catalogue when its time has come, also one that was missed while nobody served. Returns when it is due next. A
@@ -223,18 +248,16 @@ impl Engine {
         &self,
         app: &ActiveApp,
         scheduled: Option<Timestamp>,
-        planned_first: Option<UserId>,
+        not_before: Option<Timestamp>,
     ) -> Result<Span, EngineError> {
         let name = &app.spec.name;
         let now = self.parts.clock.now();
-        let first = self.parts.store.dirty(name, 1).await?.first().map(|mark| mark.user);
-        // One that was planned just now and is dirty still could not be looked up: not at once again.
-        let more = first.is_some() && first != planned_first;
+        let more = not_before.is_none() && !self.parts.store.dirty(name, 1).await?.is_empty();
         if more && !self.is_stopping() {
             self.lanes.of(name).kick.notify_one();
         }
         let due = self.parts.store.next_due(name).await?;
-        let soonest = [due, scheduled].into_iter().flatten().min();
+        let soonest = [due, scheduled, not_before].into_iter().flatten().min();
         // While the target wants to be left alone, only a kick (a leaver) is reason to look before.
         let soonest = self.lanes.of(name).rests_until(now).or(soonest);
         let wait = soonest.map_or(LOOK_AGAIN_MAX, |at| Span::from_secs(at.millis_since(now).div_ceil(1000)));

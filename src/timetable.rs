@@ -43,7 +43,7 @@ const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 /// The weekdays of a cron expression by name: the crate counts them from 1 for Sunday, people from 0.
 fn named_weekdays(field: &str) -> Result<String, String> {
-    if field.starts_with(['*', '?']) && !field.contains('/') {
+    if matches!(field, "*" | "?") {
         return Ok(field.to_owned());
     }
     let items: Vec<String> = field.split(',').map(named_weekday).collect::<Result<_, _>>()?;
@@ -53,7 +53,11 @@ fn named_weekdays(field: &str) -> Result<String, String> {
 /// One item: `1`, `1-5`, `*/2`, `1-5/2`; names stay as they are.
 fn named_weekday(item: &str) -> Result<String, String> {
     if item.bytes().any(|byte| byte.is_ascii_alphabetic()) {
-        return Ok(item.to_owned());
+        let days = item.split('/').next().unwrap_or(item);
+        return match days.bytes().any(|byte| byte.is_ascii_digit()) {
+            true => Err(format!("`{item}` has weekdays by number and by name; write one or the other")),
+            false => Ok(item.to_owned()),
+        };
     }
     let number = |text: &str| match text.parse::<usize>() {
         Ok(day) if day <= 7 => Ok(day),

@@ -251,6 +251,9 @@ pub struct WaitingAnswer {
     pub queued: BTreeMap<Kind, u64>,
     /// Those beyond what was counted by kind.
     pub more: u64,
+    /// Why users could not be looked up by the last plan, and wait to be planned again.
+    #[serde(default)]
+    pub unseen: Option<String>,
 }
 
 /// A leaver whose deactivation or delete is open.

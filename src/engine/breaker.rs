@@ -13,7 +13,7 @@ use crate::provision::outcome::{Failure, FailureClass, Outcome};
 /// Users in a row for whom the endpoint failed that open it.
 const CONSECUTIVE_MAX: usize = 5;
 /// Refused credentials in a row that mean quarantine; a 403 that a read has confirmed weighs as much as two.
-const CREDENTIAL_MAX: u32 = 2;
+pub const CREDENTIAL_MAX: u32 = 2;
 /// How far back a share is looked at: half of at least [`SHARE_MIN`] opens it.
 const LOOKED_BACK: Span = Span::from_secs(60);
 /// The least number of outcomes for a share.
@@ -95,12 +95,6 @@ impl Breaker {
         if let Some(failure) = failure {
             self.last.clone_from(&failure.detail);
         }
-    }
-
-    /// Takes into account that the credential was refused when the target was looked at.
-    pub fn denied(&mut self, weight: u32, why: &str) {
-        self.denied_in_a_row += weight;
-        why.clone_into(&mut self.last);
     }
 
     /// The counts of this second; those of more than a minute ago are dropped.

@@ -16,7 +16,6 @@ use crate::provision::entitlement::Catalogue;
 use crate::provision::guard::admission::{self, Budget};
 use crate::provision::guard::finding::{Class, Finding, FindingKind};
 use crate::provision::operation::Kind;
-use crate::provision::outcome::Failure;
 use crate::provision::plan::{Fold, PlanPage, PlanSummary, Verdict};
 use crate::store::act::Cursor;
 use crate::store::query::PairRow;
@@ -79,8 +78,8 @@ pub struct FirstPass {
     pub rule_errors: Option<Finding>,
     /// Why users could not be looked up at the target, and so get no account yet; in words.
     pub unseen: Option<String>,
-    /// The failure, if the target could not be looked at as a whole; and whether anything was answered.
-    pub outlook: (Option<Failure>, bool),
+    /// Why the credential can't be used for looking, if so.
+    pub denied: Option<String>,
     pages: Option<Vec<PlanPage>>,
     shown: PlanPage,
     not_shown: u64,
@@ -294,8 +293,8 @@ impl<'a> Cycle<'a> {
         let (number, why) = &self.unseen;
         let unseen = (*number > 0)
             .then(|| format!("{number} users could not be looked up at the target and get no account yet: {why}"));
-        let outlook = self.observer.outlook();
-        let mut first = FirstPass { summary, held, rule_errors, unseen, outlook, pages, shown, not_shown };
+        let denied = self.observer.denied();
+        let mut first = FirstPass { summary, held, rule_errors, unseen, denied, pages, shown, not_shown };
         first.hold();
         Ok(first)
     }
@@ -358,6 +357,10 @@ impl<'a> Cycle<'a> {
         let mut stale = Vec::new();
         let mut position = Position::new(self.sweep_cause().await?);
         let mut kept = first.pages.take().map(std::collections::VecDeque::from);
+        if kept.is_none() {
+            self.unseen.0 = 0;
+            self.observer.again();
+        }
         loop {
             let page = match &mut kept {
                 Some(pages) => pages.pop_front(),
@@ -385,10 +388,7 @@ impl<'a> Cycle<'a> {
 
     fn cursor(&self, page: &PlanPage, last: bool) -> Cursor {
         match self.scope {
-            Scope::All => {
-                let again = self.unseen.0 > PAGE_PAIRS as u64;
-                Cursor { sweep_to: page.users.last().copied(), sweep_done: last, again }
-            }
+            Scope::All => Cursor { sweep_to: page.users.last().copied(), sweep_done: last, unseen: self.unseen.0 },
             _ => Cursor::default(),
         }
     }

@@ -44,6 +44,8 @@ pub struct Lane {
     /// Until when the target wants to be left alone, in milliseconds.
     rest_until: AtomicI64,
     breaker: Mutex<Breaker>,
+    /// Why users could not be looked up by the last plan that was filed.
+    blind: Mutex<Option<String>>,
     /// Requests sent since the start.
     pub requests: Arc<Tally>,
     /// The same, by what became of them; and attempts.
@@ -110,6 +112,16 @@ impl Target for Counted {
 }
 
 impl Lane {
+    /// Remembers why users could not be looked up; `None` = they could.
+    pub fn could_not_look(&self, why: Option<String>) {
+        *self.blind.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why users could not be looked up by the last plan that was filed.
+    pub fn blind(&self) -> Option<String> {
+        self.blind.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The way to `app`; built once, and again when base URL, credential reference or connector change, or after [`Lane::forget`].
     ///
     /// # Errors
@@ -117,6 +129,7 @@ impl Lane {
     pub fn way(&self, app: &ActiveApp, connect: &dyn Connect) -> Result<Way, String> {
         let mut hasher = Hasher::new();
         hasher.text(&app.spec.app.base_url).text(&app.spec.app.credential.to_string()).value(&app.connector);
+        hasher.text(&app.spec.app.tls_ca).value(&app.spec.app.allow_private_network);
         let basis = hasher.value(&app.spec.app.limits).finish();
         let mut held = self.way.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, way)) = &*held

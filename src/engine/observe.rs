@@ -51,8 +51,10 @@ pub struct Observer<'a> {
     listing: Listed,
     /// The last failure of the endpoint or the credential, unless something was answered since; and how many there were in a row.
     failing: (Option<Failure>, usize),
-    /// Whether anything was answered.
-    answered: bool,
+    /// How often in a row the credential was refused.
+    denied: u32,
+    /// Why the target could not be introduced: not asked again in this pass.
+    shut: Option<String>,
     /// Hash of folded userName → the first user of this pass who wants it.
     names: HashMap<u64, UserId>,
     /// Who was the first to want a name, and who wants it too.
@@ -81,7 +83,8 @@ impl<'a> Observer<'a> {
             introduced: false,
             listing: Listed::NotAsked,
             failing: (None, 0),
-            answered: false,
+            denied: 0,
+            shut: None,
             names: HashMap::new(),
             rivals: BTreeMap::new(),
         })
@@ -99,7 +102,7 @@ impl<'a> Observer<'a> {
         as_of: Timestamp,
         (note_absences, watcher): (bool, &dyn Watcher),
     ) -> Result<Seen, EngineError> {
-        let wanted: Vec<usize> = (0..judged.len())
+        let mut wanted: Vec<usize> = (0..judged.len())
             .filter(|index| {
                 let pair = &judged[*index];
                 pair.desired.is_some() && diff::needs_lookup(&pair.row.account, &pair.access, as_of)
@@ -109,6 +112,9 @@ impl<'a> Observer<'a> {
         if wanted.is_empty() {
             return Ok(seen);
         }
+        // Begins with another one each time: a few who always fail must not stand before all others.
+        let begin = usize::try_from(as_of.as_millis()).unwrap_or_default() % wanted.len();
+        wanted.rotate_left(begin);
         if let Err(why) = self.ready(as_of).await? {
             seen.unseen.extend(wanted.iter().map(|index| (seen.judged[*index].row.user.id, why.clone())));
             return Ok(seen);
@@ -152,9 +158,10 @@ impl<'a> Observer<'a> {
 
     /// Whether the target can be looked at: it is introduced, and did not fail too often in this pass.
     async fn ready(&mut self, as_of: Timestamp) -> Result<Result<(), String>, EngineError> {
-        match self.gave_up() {
-            Some(failure) => Ok(Err(failure.detail.clone())),
-            None => self.introduce(as_of).await,
+        match (&self.shut, self.gave_up()) {
+            (Some(why), _) => Ok(Err(why.clone())),
+            (None, Some(failure)) => Ok(Err(failure.detail.clone())),
+            (None, None) => self.introduce(as_of).await,
         }
     }
 
@@ -165,19 +172,29 @@ impl<'a> Observer<'a> {
 
     fn fails(&mut self, failure: Failure) {
         match breaker::sign_of(&failure) {
-            Sign::Fails | Sign::Denied(_) => self.failing = (Some(failure), self.failing.1 + 1),
-            Sign::Answers | Sign::None => {}
+            Sign::Fails => (self.failing, self.denied) = ((Some(failure), self.failing.1 + 1), 0),
+            Sign::Denied(weight) => {
+                (self.failing, self.denied) = ((Some(failure), self.failing.1 + 1), self.denied + weight);
+            }
+            Sign::Answers => self.answers(),
+            Sign::None => {}
         }
     }
 
     fn answers(&mut self) {
-        self.failing = (None, 0);
-        self.answered = true;
+        (self.failing, self.denied) = ((None, 0), 0);
     }
 
-    /// Why the target could not be looked at, if it fails as a whole; `None` with true = it was looked at.
-    pub fn outlook(&self) -> (Option<Failure>, bool) {
-        (self.failing.0.clone(), self.answered)
+    /// Why the credential can't be used, if it was refused often enough to say so.
+    pub fn denied(&self) -> Option<String> {
+        let failure = self.failing.0.as_ref().filter(|_| self.denied >= breaker::CREDENTIAL_MAX)?;
+        Some(format!("the credential is refused: {}", failure.detail))
+    }
+
+    /// The pages are looked at once more, from the first on.
+    pub fn again(&mut self) {
+        self.answers();
+        self.shut = None;
     }
 
     async fn look_up(&self, pair: &Judged) -> Result<Looked, Failure> {
@@ -220,13 +237,20 @@ impl<'a> Observer<'a> {
         if self.introduced || (fresh && !unproven) {
             return Ok(Ok(()));
         }
-        let lessons = match perform::first_contact(self.context(&way), &*self.engine.parts.entropy).await {
+        let mut contact = perform::first_contact(self.context(&way), &*self.engine.parts.entropy).await;
+        if let Err(failure) = &contact
+            && matches!(breaker::sign_of(failure), Sign::Denied(_))
+        {
+            // Once may be a mistake of the target's.
+            self.fails(failure.clone());
+            contact = perform::first_contact(self.context(&way), &*self.engine.parts.entropy).await;
+        }
+        let lessons = match contact {
             Ok(lessons) => lessons,
             Err(failure) => {
                 let why = failure.detail.clone();
                 self.fails(failure);
-                // Not once more for each page of the pass.
-                self.failing.1 = self.failing.1.max(FAILED_MAX);
+                self.shut = Some(why.clone());
                 return Ok(Err(why));
             }
         };

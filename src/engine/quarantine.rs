@@ -3,10 +3,9 @@
 
 use crate::clock::Span;
 use crate::connector::capability::AppState;
-use crate::engine::breaker::{self, Sign, Verdict};
+use crate::engine::breaker::Verdict;
 use crate::engine::context::{Engine, EngineError};
 use crate::id::AppName;
-use crate::provision::outcome::Failure;
 
 /// The first pause of an open breaker, and the longest: they double.
 const PAUSE_FIRST: Span = Span::from_secs(30);
@@ -18,8 +17,6 @@ const PROBE_FIRST: Span = Span::from_hours(1);
 const PROBE_MAX: Span = Span::from_days(1);
 /// How long an app stays in quarantine before a person must resume it.
 const DISABLED_AFTER: Span = Span::from_days(28);
-/// How the reason of a breaker begins that looking at the target opened, and looking at it closes again.
-const LOOKING: &str = "accounts can't be looked up: ";
 
 impl Engine {
     /// Does what the breaker says. Returns whether the app goes on.
@@ -33,39 +30,6 @@ impl Engine {
             Verdict::Quarantine(why) => self.quarantine(app, why).await?,
         }
         Ok(false)
-    }
-
-    /// Heeds that the target could not be looked at: nothing can be created then, and whoever asks is told why.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub(super) async fn heed_looking(&self, app: &AppName, failure: &Failure) -> Result<(), EngineError> {
-        let why = format!("{LOOKING}{}", failure.detail);
-        let verdict = match breaker::sign_of(failure) {
-            Sign::Fails => Verdict::Open(why),
-            Sign::Denied(weight) => {
-                let lane = self.lanes.of(app);
-                let mut breaker = lane.breaker();
-                breaker.denied(weight, &why);
-                match breaker.verdict() {
-                    Verdict::Closed => Verdict::Open(why),
-                    other => other,
-                }
-            }
-            Sign::Answers | Sign::None => Verdict::Closed,
-        };
-        self.heed(app, verdict).await.map(drop)
-    }
-
-    /// The target could be looked at. If nothing else stopped the app, it goes on.
-    ///
-    /// # Errors
-    /// If the store fails.
-    pub(super) async fn looked(&self, app: &AppName) -> Result<(), EngineError> {
-        match self.parts.store.app(app).await?.state {
-            AppState::BreakerOpen { why, .. } if why.starts_with(LOOKING) => self.revive(app).await,
-            _ => Ok(()),
-        }
     }
 
     /// Opens the breaker, or leaves it open for longer; after an hour without an answer the app is quarantined.

@@ -50,6 +50,8 @@ pub struct Read {
     pub unknown_count: u64,
     /// Keys of all users whose row could not be read.
     pub unread_keys: BTreeSet<String>,
+    /// The entries of a directory tree: groups name their members, and people their managers by where these stand.
+    pub tree: bool,
     /// Set if groups come from the group entries of an LDIF delta: rows speak only of these groups, others stay as they are.
     pub known_groups: Option<BTreeSet<String>>,
     /// Mapped columns that are missing: what they are mapped to is left unchanged (only without `full`).

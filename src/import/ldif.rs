@@ -6,6 +6,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::directory::source::SourceTarget;
 use crate::directory::value::Value;
 use crate::import::convert::{Cells, key_of, shown};
 use crate::import::gather::Gather;
@@ -263,7 +264,9 @@ impl Reader<'_, '_> {
         };
         let members: Vec<String> = source.group_members.iter().flat_map(|name| texts(name)).collect();
         let classes = texts("objectclass");
-        if is_person(&classes) {
+        // Accounts of machines and services are people by their class; those that nobody can write to are left out as before.
+        let reached = self.addresses().is_none_or(|columns| columns.iter().any(|column| !texts(column).is_empty()));
+        if is_person(&classes) && reached {
             let line = entry.first().map_or(0, |field| field.line);
             let reason = format!(
                 "the entry is a person (objectClass {}) and has no `{}`, the key of source `{}`",
@@ -281,6 +284,14 @@ impl Reader<'_, '_> {
         }
         let name = texts(&source.group_name).into_iter().next();
         self.gather.tree.group(GroupEntry { dn: dn.to_owned(), name, members });
+    }
+
+    /// The columns that hold addresses; `None` = none is mapped.
+    fn addresses(&self) -> Option<Vec<&String>> {
+        let mapped = ["email", "emails"].map(|name| SourceTarget::Attribute(name.to_owned()));
+        let columns: Vec<&String> =
+            mapped.iter().filter_map(|name| self.gather.source.mapping.get(name)).flatten().collect();
+        (!columns.is_empty()).then_some(columns)
     }
 
     fn cells(&self, entry: &[Field]) -> Cells {

@@ -69,6 +69,7 @@ impl Tree {
         if !self.used {
             return Ok(());
         }
+        read.tree = true;
         if full && self.groups.is_empty() && !source.group_members.is_empty() {
             let columns = vec![MissingColumn {
                 file: None,

@@ -168,6 +168,13 @@ impl Operation {
         hasher.finish()
     }
 
+    /// Over what would be sent, and to which account.
+    pub fn content_digest(&self) -> Digest {
+        let mut hasher = Hasher::new();
+        self.content(&mut hasher);
+        hasher.finish()
+    }
+
     fn content(&self, hasher: &mut Hasher) {
         hasher.value(&self.kind).text(self.app.as_str()).value(&self.user).value(&self.remote_id).text(&self.user_name);
         for change in &self.changes {

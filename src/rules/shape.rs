@@ -318,17 +318,19 @@ const TEXTS: [&str; 16] = [
     "name.honorificSuffix",
 ];
 
-/// Whether an attribute that is one text by its definition is something else.
-fn no_text(path: &str, value: &Value) -> Option<String> {
+/// A value as an attribute takes it: numbers and flags as text, where it is one text by its definition. A list or a map is a mistake there.
+fn as_text(path: &str, value: Value) -> Result<Value, String> {
+    if !TEXTS.iter().any(|text| text.eq_ignore_ascii_case(path)) {
+        return Ok(value);
+    }
     let found = match value {
-        Value::Text(_) => return None,
-        Value::Integer(number) => format!("the number {number}"),
-        Value::Boolean(flag) => flag.to_string(),
-        Value::List(_) => "a list".to_owned(),
-        Value::Object(_) => "a map".to_owned(),
+        Value::Integer(number) => return Ok(Value::Text(number.to_string())),
+        Value::Boolean(flag) => return Ok(Value::Text(flag.to_string())),
+        Value::Text(_) => return Ok(value),
+        Value::List(_) => "a list",
+        Value::Object(_) => "a map",
     };
-    let text = TEXTS.iter().any(|text| text.eq_ignore_ascii_case(path));
-    text.then(|| format!("`{path}` is one text (RFC 7643 section 4.1.1); it came out as {found}"))
+    Err(format!("`{path}` is one text (RFC 7643 section 4.1.1); it came out as {found}"))
 }
 
 fn put(path: String, shape: Shape, create_only: bool, into: &mut Paths) -> Result<(), String> {
@@ -337,9 +339,7 @@ fn put(path: String, shape: Shape, create_only: bool, into: &mut Paths) -> Resul
         Whole::Nothing => (None, false),
         Whole::Deferred => (None, true),
     };
-    if let Some(reason) = value.as_ref().and_then(|value| no_text(&path, value)) {
-        return Err(reason);
-    }
+    let value = value.map(|value| as_text(&path, value)).transpose()?;
     match into.entry(path) {
         std::collections::btree_map::Entry::Occupied(taken) => Err(format!("`{}` is there twice", taken.key())),
         std::collections::btree_map::Entry::Vacant(free) => {

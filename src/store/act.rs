@@ -495,6 +495,6 @@ pub struct Cursor {
     pub sweep_to: Option<UserId>,
     /// It was the last page of the sweep: the sweep is closed and, with it, the app's first cycle done.
     pub sweep_done: bool,
-    /// Too many pairs could not be looked up to mark each of them: another sweep follows.
-    pub again: bool,
+    /// Pairs of the sweep that could not be looked up so far. Of too many to mark each, another sweep follows.
+    pub unseen: u64,
 }

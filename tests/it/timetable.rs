@@ -55,6 +55,7 @@ fn what_means_nothing_is_said_to() {
         ("0 9 * * 8", "`8` is no weekday"),
         ("0 9 * * 5-2", "ends before it begins"),
         ("0 9 * * 1/0", "no step"),
+        ("0 9 * * 1-FRI", "by number and by name"),
     ] {
         let error = check(wrong, "UTC", now).unwrap_err().to_string();
         assert!(error.contains(why), "{wrong}: {error}");

@@ -49,6 +49,7 @@ pub(crate) fn apps(style: &Style, apps: &[AppAnswer]) -> String {
             ("queued", number(StatusKind::Queued)),
             ("failed", number(StatusKind::Failed)),
             ("blocked", number(StatusKind::Refused)),
+            ("to be planned", app.counts.dirty),
         ];
         let told = numbers.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{word} {number}"));
         let told = told.collect::<Vec<_>>().join(", ");
@@ -71,7 +72,7 @@ pub(crate) fn apps(style: &Style, apps: &[AppAnswer]) -> String {
 /// What waits, where nothing is sent or a leaver has waited for too long.
 fn waits(style: &Style, app: &AppAnswer) -> String {
     let late = app.waiting.leavers.iter().filter_map(|leaver| leaver.escalation).max();
-    if app.state.stopped().is_none() && late.is_none() {
+    if app.state.stopped().is_none() && late.is_none() && app.waiting.unseen.is_none() {
         return String::new();
     }
     let tint = if late.is_some() { Tint::Bad } else { Tint::Warn };

@@ -141,10 +141,12 @@ impl Engine {
                 return Err(stale(format!("{name} would be planned differently now")));
             }
             let said = |plan: &AppPlan| -> Vec<_> {
-                plan.operations.iter().map(|planned| (Arc::clone(&planned.operation), planned.verdict)).collect()
+                plan.operations.iter().map(|planned| (planned.operation.content_digest(), planned.verdict)).collect()
             };
             if said(&now) != said(&plan) {
-                return Err(stale(format!("it says something else of {name} than was planned: the file was changed")));
+                return Err(stale(format!(
+                    "it says something else of {name} than would be done now; was the file changed?"
+                )));
             }
             plans.insert(name, plan);
         }
@@ -223,14 +225,18 @@ impl Engine {
             unseen = unseen.or(still_unseen);
         }
         for _ in 0..ROUNDS_MAX {
-            // What can't be looked up now can't be in the next round either.
-            if exact.is_some() || unseen.is_some() || self.parts.store.dirty(name, 1).await?.is_empty() {
+            if exact.is_some() || self.parts.store.dirty(name, 1).await?.is_empty() {
                 break;
             }
             let (summary, still_unseen) =
                 self.plan_and_push(app, Scope::Dirty { leavers_only: false }, None, watcher).await?;
+            let nothing = summary.counts.total() == 0;
             unseen = unseen.or(still_unseen);
             around.push(summary);
+            if nothing && unseen.is_some() {
+                // Whoever is left can't be looked up in the next round either.
+                break;
+            }
         }
         for other in around {
             summary.counts.add_operations(&other.counts);
@@ -258,11 +264,10 @@ impl Engine {
             }
             let mut cycle = Cycle::begin(self, Arc::clone(app), scope, watcher).await?.to_be_filed(exact.is_none());
             let mut first = cycle.first_pass().await?;
-            match std::mem::take(&mut first.outlook) {
-                (Some(failure), _) => self.heed_looking(&app.spec.name, &failure).await?,
-                (None, true) => self.looked(&app.spec.name).await?,
-                (None, false) => {}
+            if let Some(why) = first.denied.take() {
+                self.quarantine(&app.spec.name, why).await?;
             }
+            lane.could_not_look(first.unseen.clone());
             tell(&first.summary, first.unseen.as_deref());
             if exact.is_some_and(|plan| plan.summary.digest != first.summary.digest) {
                 return Err(EngineError::Invalid(format!(
@@ -312,7 +317,15 @@ impl Engine {
     /// Until nothing is due: events that wait for a later attempt are left to the schedule.
     async fn push_to_rest(&self, app: &Arc<ActiveApp>, watcher: &dyn Watcher) -> Result<(), EngineError> {
         let mut patience = REST_WAITED_MAX;
+        let mut ended = 0;
         loop {
+            let counts = self.parts.store.counts(&app.spec.name).await?;
+            let now_ended =
+                counts.events.iter().filter(|(status, _)| status.is_final()).map(|(_, number)| number).sum();
+            if std::mem::replace(&mut ended, now_ended) < now_ended {
+                // It gets on, however slowly.
+                patience = REST_WAITED_MAX;
+            }
             let pushed = self.push_and_tell(app, watcher).await?;
             if pushed.attempts == 0 && !self.rested(app, &mut patience).await {
                 return Ok(());

@@ -79,9 +79,10 @@ impl Engine {
             accounts.truncate(limit);
         }
         // What a plan of a draft looked up is remembered, and is no account of an app that never was.
-        let active = self.active().await?;
+        let active = self.active().await.ok();
+        let known = |app: &AppName| active.as_ref().is_none_or(|active| active.apps.contains_key(app));
         accounts.retain(|account| {
-            account.presence != Presence::None || account.last_event.is_some() || active.apps.contains_key(&account.app)
+            account.presence != Presence::None || account.last_event.is_some() || known(&account.app)
         });
         self.rows_of(accounts).await
     }

@@ -30,7 +30,8 @@ impl Engine {
             escalation: Escalation::of(event, now),
             reason: sentence::reason(event),
         });
-        Ok(WaitingAnswer { leavers: leavers.collect(), queued: waiting.queued, more: waiting.more })
+        let unseen = self.lanes.of(app).blind();
+        Ok(WaitingAnswer { leavers: leavers.collect(), queued: waiting.queued, more: waiting.more, unseen })
     }
 
     /// Leavers who have waited for an hour or longer, of one app or of all.
@@ -117,7 +118,12 @@ impl WaitingAnswer {
             let others = if others > 0 { format!(" and {others} others") } else { String::new() };
             parts.insert(0, format!("leavers first: {}{others}", named.join(", ")));
         }
-        if parts.is_empty() { "nothing waits".to_owned() } else { format!("what waits: {}", parts.join(", ")) }
+        let waits =
+            if parts.is_empty() { "nothing waits".to_owned() } else { format!("what waits: {}", parts.join(", ")) };
+        match &self.unseen {
+            Some(why) => format!("{waits}; {why}"),
+            None => waits,
+        }
     }
 }
 

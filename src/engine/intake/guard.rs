@@ -48,8 +48,8 @@ pub fn largest(preview: &Preview) -> u64 {
 }
 
 /// Why the generation is parked; empty = it is not. `base` is the number of active users of the source before the import, `accepted` the
-/// number that `--accept-shrink` expects, `unknown` the rows of a full import that hide whom they are about.
-pub fn reasons(preview: &Preview, base: u64, accepted: Option<u64>, unknown: u64) -> Vec<String> {
+/// number that `--accept-shrink` expects, `unread` the rows of a full import that hide whom they are about, and whether it is a tree.
+pub fn reasons(preview: &Preview, base: u64, accepted: Option<u64>, unread: (u64, bool)) -> Vec<String> {
     let mut reasons: Vec<String> = measures(preview)
         .into_iter()
         .filter(|(_, count)| exceeds(*count, base) && accepted.is_none_or(|accepted| *count > accepted))
@@ -64,28 +64,25 @@ pub fn reasons(preview: &Preview, base: u64, accepted: Option<u64>, unknown: u64
             format!("{what}, of {base} ({percent} %); {limit}{expected}")
         })
         .collect();
-    if unknown > 0 {
-        reasons.extend(hidden(preview).map(|lost| {
-            format!(
-                "{unknown} rows could not be read and hide whom they are about: what is lost may stand there ({lost})"
-            )
+    let (rows, tree) = unread;
+    if rows > 0 {
+        reasons.extend(hidden(preview, tree, accepted).map(|lost| {
+            format!("{rows} rows could not be read and hide whom they are about: what is lost may stand there ({lost})")
         }));
     }
     reasons
 }
 
-/// What rows that can't be read may say otherwise: who is there at all, who is in a group, and who manages whom. Of an LDIF tree one
-/// entry that is not read takes all its members out of a group, or his reports away from a manager.
-fn hidden(preview: &Preview) -> Option<String> {
-    let groups: Vec<String> = preview
-        .losing
-        .keys()
-        .filter(|name| name.starts_with("group:"))
-        .map(|name| format!("`{}`", printable(name)))
-        .collect();
-    let missing = (preview.missing > 0).then(|| format!("{} users are missing", preview.missing));
-    let groups = (!groups.is_empty()).then(|| format!("members of {}", groups.join(", ")));
-    let managers = preview.emptied.get("manager").map(|count| format!("the manager of {count} users"));
-    let lost: Vec<String> = [missing, groups, managers].into_iter().flatten().collect();
+/// What rows that can't be read may say otherwise: who is there at all, and, in an LDIF `tree`, who is in a group and who manages whom:
+/// one entry that is not read takes all its members out of a group, or his reports away from a manager. What was accepted is known.
+fn hidden(preview: &Preview, tree: bool, accepted: Option<u64>) -> Option<String> {
+    let of_groups = preview.losing.iter().filter(|(name, _)| tree && name.starts_with("group:"));
+    let groups = of_groups.map(|(name, count)| (format!("members of `{}`", printable(name)), *count));
+    let manager = preview.emptied.get("manager").filter(|_| tree);
+    let managers = manager.map(|count| (format!("the manager of {count} users"), *count));
+    let missing = (preview.missing > 0).then(|| (format!("{} users are missing", preview.missing), preview.missing));
+    let unasked = |(_, count): &(String, u64)| accepted.is_none_or(|accepted| *count > accepted);
+    let lost: Vec<String> =
+        missing.into_iter().chain(groups).chain(managers).filter(unasked).map(|(what, _)| what).collect();
     (!lost.is_empty()).then(|| lost.join(", "))
 }

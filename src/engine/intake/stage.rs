@@ -169,7 +169,7 @@ pub async fn import(
     let rows = std::mem::take(&mut read.rows);
     let mut staging = Staging::new(cx, source, import.id, read.known_groups.take());
     let closed = match staging.fill(rows, &read.unread_keys, asked.full).await {
-        Ok(()) => staging.close(asked, if asked.full { read.unknown_count } else { 0 }).await,
+        Ok(()) => staging.close(asked, (if asked.full { read.unknown_count } else { 0 }, read.tree)).await,
         Err(error) => Err(error),
     };
     let Closed { preview, staged, parked, touched } = match closed {
@@ -344,7 +344,7 @@ impl<'a, 'c> Staging<'a, 'c> {
     }
 
     /// Asks the guard and ends staging: preview, rows staged, reasons to park.
-    async fn close(self, asked: Asked, unknown: u64) -> Result<Closed, IntakeError> {
+    async fn close(self, asked: Asked, unread: (u64, bool)) -> Result<Closed, IntakeError> {
         // Counting the directory costs a scan: a delta of a handful needs none.
         let base = match self.base {
             Some(base) => base,
@@ -352,8 +352,8 @@ impl<'a, 'c> Staging<'a, 'c> {
             None => 0,
         };
         let (mut preview, touched) = self.tally.finish();
-        preview.shrinks = guard::reasons(&preview, base, None, unknown);
-        let mut parked = guard::reasons(&preview, base, asked.accept_shrink, unknown);
+        preview.shrinks = guard::reasons(&preview, base, None, unread);
+        let mut parked = guard::reasons(&preview, base, asked.accept_shrink, unread);
         if asked.park && parked.is_empty() {
             parked.push(guard::LOOK_FIRST.to_owned());
         }

@@ -292,7 +292,9 @@ fn name_owner(input: &PageInput<'_>, judged: &Judged) -> Option<UserId> {
 
 fn muted(app: &AppSpec, account: &Account, operation: &Operation, verdict: Verdict) -> Option<SkipReason> {
     let mute = account.mute.as_ref()?;
-    let holds = mute.app == app.digest && mute.payload == operation.mute_digest();
+    // Once a mute was for any reason to leave: those of then are as they were.
+    let same = mute.payload == operation.mute_digest() || mute.payload == operation.content_digest();
+    let holds = mute.app == app.digest && same;
     let why = match mute.why {
         MuteReason::Failed => "it failed for good",
         MuteReason::Rejected if operation.kind.is_leaving() && account.presence == Presence::Active => {

@@ -23,6 +23,9 @@ use crate::store::layout;
 use crate::store::query::{Counts, Sweep, Urgency};
 use crate::store::record::{FiledEvent, encode};
 
+/// Pairs of one sweep that are marked because they could not be looked up; of more, another sweep follows.
+const MARKED_MAX: u64 = 500;
+
 /// What became of the open event of a pair that is planned anew.
 enum Open {
     None,
@@ -75,7 +78,7 @@ pub(crate) fn file(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, c
         }
     }
     filing.without_operation(tx, page)?;
-    filing.not_observed(page, cursor);
+    filing.not_observed(tx, page, cursor)?;
     filing.note_absent(tx)?;
     filing.forget(tx, page)?;
     filing.marks(tx, page)?;
@@ -276,12 +279,17 @@ impl Filing<'_> {
         Ok(())
     }
 
-    /// Pairs that could not be looked up at the target stay dirty: nothing else would ever look at them again.
-    fn not_observed(&mut self, page: &PlanPage, cursor: &Cursor) {
+    /// Pairs that could not be looked up at the target stay dirty, for the reason for which they were looked at: nothing else would ever
+    /// look at them again. They wait with the others, whoever they are.
+    fn not_observed(&mut self, tx: &mut Group<'_>, page: &PlanPage, cursor: &Cursor) -> StoreResult<()> {
+        let sweep = revisions::app(tx, self.app)?.sweep;
+        let cause = sweep.map_or(Cause::Cycle, |sweep| sweep.cause);
         let unseen = |skipped: &&Skipped| matches!(skipped.reason, SkipReason::NotObserved { .. });
-        for skipped in page.skipped.iter().filter(unseen).filter(|_| !cursor.again) {
-            self.again.entry(skipped.user).or_insert((Cause::Cycle, Urgency::Normal));
+        for skipped in page.skipped.iter().filter(unseen).filter(|_| cursor.unseen <= MARKED_MAX) {
+            marks::calm(tx, self.app, skipped.user)?;
+            self.again.entry(skipped.user).or_insert((cause.clone(), Urgency::Normal));
         }
+        Ok(())
     }
 
     /// What was seen of pairs without an operation.
@@ -400,10 +408,14 @@ fn sweep(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, cursor: &Cu
     if cursor.sweep_done {
         record.last_cycle = Some(summary.as_of);
     }
-    let next = cursor.again.then_some(Sweep { after: None, cause: Cause::Cycle });
+    let again = cursor.unseen > MARKED_MAX;
     let Some(sweep) = record.sweep.as_mut() else {
-        record.sweep = next.filter(|_| cursor.sweep_done);
-        return if cursor.sweep_done { tx.put(layout::app(&summary.app), &record) } else { Ok(()) };
+        if !cursor.sweep_done && !again {
+            return Ok(());
+        }
+        // From the first page on: the process may end before the last.
+        record.sweep = again.then_some(Sweep { after: None, cause: Cause::Cycle });
+        return tx.put(layout::app(&summary.app), &record);
     };
     let first = directory::users_after(tx, None, 1)?.first().map(|user| user.id);
     let restarted = sweep.after.is_none() && first.is_some_and(|first| !page.users.contains(&first));
@@ -412,11 +424,14 @@ fn sweep(tx: &mut Group<'_>, summary: &PlanSummary, page: &PlanPage, cursor: &Cu
     }
     sweep.after = cursor.sweep_to.or(sweep.after);
     if cursor.sweep_done {
-        if !record.first_cycle_done {
+        let cause = sweep.cause.clone();
+        // A cycle that saw nobody was not the first one: whoever is created next is no newcomer of another day.
+        let blind = cursor.unseen > 0 && tx.counts(&summary.app)?.events.is_empty();
+        if !record.first_cycle_done && !again && !blind {
             admission::forgive_first_cycle(tx, &summary.app, summary.as_of)?;
+            record.first_cycle_done = true;
         }
-        record.sweep = next;
-        record.first_cycle_done = true;
+        record.sweep = (again || blind).then_some(Sweep { after: None, cause });
     }
     tx.put(layout::app(&summary.app), &record)
 }

@@ -55,6 +55,16 @@ pub(crate) fn ensure(
     mark(tx, app, user, urgency, cause, at)
 }
 
+/// Makes the mark of a leaver an ordinary one: he is none, and what he needs is not to be had now.
+pub(crate) fn calm(tx: &mut Group<'_>, app: &AppName, user: UserId) -> StoreResult<()> {
+    let key = layout::dirty_mark(app, Urgency::Leaver, user);
+    if let Some(mark) = kv::read::<StoredMark>(tx, &key)? {
+        tx.remove(key);
+        tx.put(layout::dirty_mark(app, Urgency::Normal, user), &mark)?;
+    }
+    Ok(())
+}
+
 /// Clears a mark that is not newer than `as_of`.
 pub(crate) fn clear(tx: &mut Group<'_>, app: &AppName, user: UserId, as_of: Timestamp) -> StoreResult<()> {
     for urgency in BOTH {

@@ -331,16 +331,11 @@ async fn whoever_could_not_be_looked_up_is_looked_up_again_and_the_app_says_why_
     house.import(&people(4), true).await.unwrap();
     let before = house.sandbox.requests();
     let trouble = house.sync().await.trouble.unwrap();
-    assert!(
-        trouble.starts_with("4 users could not be looked up") && trouble.contains("not answering since"),
-        "{trouble}"
-    );
+    assert!(trouble.starts_with("4 users could not be looked up") && trouble.contains("503"), "{trouble}");
     assert!(house.sandbox.requests() - before < 12, "it is not asked again and again");
-    assert!(matches!(state(&house).await, AppState::BreakerOpen { why, .. } if why.contains("can't be looked up")));
+    assert!(show(&house).await.waiting.words().contains("503"), "and it is said why they wait");
     assert_eq!((house.accounts().len(), to_be_planned(&house).await), (0, 4), "nobody is forgotten");
     fails(&house, &[]);
-    house.advance(Span::from_secs(30));
-    kick(&house).await;
     house.sync().await;
     assert_eq!((house.accounts().len(), to_be_planned(&house).await), (4, 0));
     assert_eq!(state(&house).await, AppState::Live);
@@ -361,6 +356,30 @@ async fn a_credential_that_is_refused_for_reading_means_quarantine_too() {
     for _ in 0..2 {
         assert!(house.sync().await.trouble.unwrap().contains("401"));
     }
-    assert!(matches!(state(&house).await, AppState::Quarantined { why, .. } if why.contains("credential is refused")));
+    assert!(matches!(state(&house).await, AppState::Quarantined { why, .. } if why.contains("401")));
     assert_eq!(to_be_planned(&house).await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_cannot_be_looked_at_is_asked_seldom_and_keeps_no_leaver_waiting() {
+    let house = House::build(Plan::default()).await;
+    house.import(&people(2), true).await.unwrap();
+    house.sync().await;
+    fails(&house, &["429:1:GET"]);
+    house.import(&people(3), true).await.unwrap();
+    let serving = tokio::spawn(Arc::clone(&house.engine).serve());
+    let before = house.sandbox.requests();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let asked = house.sandbox.requests() - before;
+    assert!(asked < 20, "{asked} requests in a moment");
+    house.edit("hr:k0", Edit::Stand(Standing::Suspended)).await;
+    let patience = async {
+        while house.accounts()["p0@example.com"] {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), patience).await.unwrap();
+    assert_eq!(to_be_planned(&house).await, 1, "whoever is new waits still");
+    house.engine.stop();
+    serving.await.unwrap();
 }

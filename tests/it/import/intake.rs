@@ -109,24 +109,24 @@ fn the_guard_parks_by_count_and_share() {
         emptied: BTreeMap::from([("email".to_owned(), 30)]),
         ..Preview::default()
     };
-    let reasons = guard::reasons(&preview, 100, None, 0);
+    let reasons = guard::reasons(&preview, 100, None, (0, true));
     assert_eq!(reasons.len(), 2, "{reasons:?}");
     assert!(reasons[0].starts_with("12 users are missing, of 100 (12 %)"), "{}", reasons[0]);
     assert!(reasons[1].starts_with("`email` goes empty for 30 users"), "{}", reasons[1]);
-    assert_eq!(guard::reasons(&preview, 100, Some(30), 0), [""; 0]);
-    assert!(guard::reasons(&preview, 100, Some(29), 0)[0].ends_with("29 were expected"));
+    assert_eq!(guard::reasons(&preview, 100, Some(30), (0, true)), [""; 0]);
+    assert!(guard::reasons(&preview, 100, Some(29), (0, true))[0].ends_with("29 were expected"));
 }
 
 #[test]
 fn rows_that_hide_whom_they_are_about_park_a_full_import_in_which_somebody_is_missing() {
     let preview = Preview { missing: 1, ..Preview::default() };
-    assert_eq!(guard::reasons(&preview, 100, None, 2).len(), 1);
-    assert_eq!(guard::reasons(&Preview::default(), 100, None, 2).len(), 0);
+    assert_eq!(guard::reasons(&preview, 100, None, (2, true)).len(), 1);
+    assert_eq!(guard::reasons(&Preview::default(), 100, None, (2, true)).len(), 0);
     let losing = |name: &str| Preview { losing: BTreeMap::from([(name.to_owned(), 1)]), ..Preview::default() };
-    assert_eq!(guard::reasons(&losing("role:dev"), 100, None, 1), [""; 0], "a row of his own says so");
-    assert!(guard::reasons(&losing("group:crew"), 100, None, 1)[0].contains("members of `group:crew`"));
+    assert_eq!(guard::reasons(&losing("role:dev"), 100, None, (1, true)), [""; 0], "a row of his own says so");
+    assert!(guard::reasons(&losing("group:crew"), 100, None, (1, true))[0].contains("members of `group:crew`"));
     let unmanaged = Preview { emptied: BTreeMap::from([("manager".to_owned(), 2)]), ..Preview::default() };
-    assert!(guard::reasons(&unmanaged, 100, None, 1)[0].contains("the manager of 2 users"));
+    assert!(guard::reasons(&unmanaged, 100, None, (1, true))[0].contains("the manager of 2 users"));
 }
 
 // --- with a store ---------------------------------------------------------------------------------------------------------------------

@@ -174,7 +174,7 @@ async fn a_sweep_goes_on_and_ends_with_the_first_cycle(store: &dyn Store) {
     store.open_sweep(&app(), Cause::Cycle).await.unwrap();
     file(store, 4, vec![planned(operation(Kind::Create, 1, 0), Verdict::Queued)]).await;
     assert_eq!(store.window(&app(), at(5)).await.unwrap().used[&Class::Create], 1);
-    let cursor = |number, sweep_done| Cursor { sweep_to: Some(user(number)), sweep_done, again: false };
+    let cursor = |number, sweep_done| Cursor { sweep_to: Some(user(number)), sweep_done, unseen: 0 };
     let first = sweep_page(&[1, 2]);
     store.file(&summary(1, 5, &first), first, cursor(2, false)).await.unwrap();
     assert_eq!(store.app(&app()).await.unwrap().sweep.unwrap().after, Some(user(2)));
@@ -190,7 +190,7 @@ async fn a_sweep_opened_again_is_not_moved_by_pages_of_the_old_one(store: &dyn S
     people(store, 4).await;
     store.open_sweep(&app(), Cause::Cycle).await.unwrap();
     let late = sweep_page(&[3, 4]);
-    let cursor = Cursor { sweep_to: Some(user(4)), sweep_done: true, again: false };
+    let cursor = Cursor { sweep_to: Some(user(4)), sweep_done: true, unseen: 0 };
     store.file(&summary(1, 5, &late), late, cursor).await.unwrap();
     assert_eq!(store.app(&app()).await.unwrap().sweep.unwrap().after, None);
     assert!(!store.app(&app()).await.unwrap().first_cycle_done);

@@ -140,7 +140,7 @@ async fn the_first_cycle_is_forgiven_also_what_of_it_is_still_open(store: &dyn S
     people(store, 3).await;
     store.open_sweep(&app(), Cause::Cycle).await.unwrap();
     let first = file_one(store, 4, Kind::Create, 1, Verdict::Queued).await;
-    let cursor = Cursor { sweep_to: Some(super::world::user(3)), sweep_done: true, again: false };
+    let cursor = Cursor { sweep_to: Some(super::world::user(3)), sweep_done: true, unseen: 0 };
     let rest = usher::provision::plan::PlanPage {
         users: (2..=3).map(super::world::user).chain([super::world::user(1)]).collect(),
         ..Default::default()

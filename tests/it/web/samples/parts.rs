@@ -178,7 +178,12 @@ pub(crate) fn app(state: AppState) -> AppAnswer {
         escalated: 2,
         reconciled: Some(LastReconcile { at: NOW, drift: 3, incomplete: Some(HARMFUL.to_owned()) }),
         findings: vec![Finding::new(FindingKind::SameRefusal, HARMFUL)],
-        waiting: WaitingAnswer { leavers: vec![leaver], queued: BTreeMap::from([(Kind::Update, 4)]), more: 2 },
+        waiting: WaitingAnswer {
+            leavers: vec![leaver],
+            queued: BTreeMap::from([(Kind::Update, 4)]),
+            more: 2,
+            unseen: None,
+        },
         learned: vec![HARMFUL.to_owned()],
         notes: vec![HARMFUL.to_owned()],
     }
