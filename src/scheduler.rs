@@ -153,7 +153,7 @@ impl Engine {
         });
         agenda.next_cycle = scheduled;
         // Users who could not be looked up wait a little; leavers need no look.
-        let waits = agenda.not_before.is_some_and(|at| at > now);
+        let waits = |agenda: &Agenda| agenda.not_before.is_some_and(|at| at > now);
         if let Some(mark) = self.parts.store.dirty(name, 1).await?.first() {
             let leavers_only = mark.urgency == Urgency::Leaver;
             let many = self.parts.store.counts(name).await?.dirty > PAGE_PAIRS as u64;
@@ -162,14 +162,14 @@ impl Engine {
                 Some(_) if many && !leavers_only => Scope::All,
                 _ => Scope::Dirty { leavers_only },
             };
-            if leavers_only || !waits {
+            if leavers_only || !waits(agenda) {
                 let (_, unseen) = self.plan_and_push(app, scope, None, &self.to_all(&Unwatched)).await?;
                 agenda.looked(unseen.is_some(), leavers_only, now);
             }
         }
         // After the leavers: they wait for nothing.
         let refresh = self.refresh_when_due(app, agenda, now).await?;
-        if due || (!waits && self.parts.store.app(name).await?.sweep.is_some()) {
+        if due || (!waits(agenda) && self.parts.store.app(name).await?.sweep.is_some()) {
             let (_, unseen) = self.plan_and_push(app, Scope::All, None, &self.to_all(&Unwatched)).await?;
             agenda.looked(unseen.is_some(), false, now);
         }

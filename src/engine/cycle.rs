@@ -290,13 +290,20 @@ impl<'a> Cycle<'a> {
             held: batches,
             digest,
         };
-        let (number, why) = &self.unseen;
-        let unseen = (*number > 0)
-            .then(|| format!("{number} users could not be looked up at the target and get no account yet: {why}"));
-        let denied = self.observer.denied();
+        let (unseen, denied) = (self.not_seen(), self.observer.denied());
         let mut first = FirstPass { summary, held, rule_errors, unseen, denied, pages, shown, not_shown };
         first.hold();
         Ok(first)
+    }
+
+    /// How many users could not be looked up, and why the first one could not.
+    fn not_seen(&self) -> Option<String> {
+        let what = "could not be looked up at the target";
+        match &self.unseen {
+            (0, _) => None,
+            (1, why) => Some(format!("1 user {what} and gets no account yet: {why}")),
+            (more, why) => Some(format!("{more} users {what} and get no account yet: {why}")),
+        }
     }
 
     /// Users who want a name that somebody on a later page wants too: neither gets it.

@@ -78,6 +78,7 @@ fn waits(style: &Style, app: &AppAnswer) -> String {
     let tint = if late.is_some() { Tint::Bad } else { Tint::Warn };
     let planned = match app.counts.dirty {
         0 => String::new(),
+        1 => "; 1 user to be planned".to_owned(),
         dirty => format!("; {dirty} users to be planned"),
     };
     let waits = format!("{}: {}{planned}", app.name, printable(&app.waiting.words()));
