@@ -628,3 +628,17 @@ fn the_line_of_each_attribute_is_known() {
     let lines = ["userName", "title", "nickName"].map(|path| assigned.line_of(path));
     assert_eq!(lines, [Some(2), Some(4), Some(6)]);
 }
+
+#[test]
+fn what_is_one_text_is_never_a_list() {
+    let wrong = fault("fn account(user) { #{ userName: user.email, displayName: [1, 2] } }");
+    assert!(
+        wrong.message.contains("`displayName` is one text") && wrong.message.contains("a list"),
+        "{}",
+        wrong.message
+    );
+    let evaluated = evaluate("fn account(user) { #{ userName: user.email, title: 5, active2: 5 } }").unwrap();
+    let attributes = evaluated.desired.unwrap().attributes;
+    assert_eq!(attributes["title"].value, Some(Value::from("5")), "a number is written as text");
+    assert_eq!(attributes["active2"].value, Some(Value::from(5)));
+}

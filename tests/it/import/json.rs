@@ -53,3 +53,15 @@ fn a_file_that_is_cut_off_is_refused() {
     let error = read_text(&hr, "p.json", "[{\"id\":1}] {", false).unwrap_err();
     assert!(error.to_string().contains("follows the array"), "{error}");
 }
+
+#[test]
+fn a_key_that_cannot_be_read_exactly_is_no_key() {
+    let hr = source(&[("title", "title")]);
+    let text =
+        "{\"id\":100000000000000000000001}\n{\"id\":5.5}\n{\"id\":\"100000000000000000000002\",\"title\":\"x\"}\n";
+    let read = read_text(&hr, "p.jsonl", text, true).unwrap();
+    assert_eq!(read.rows.len(), 1);
+    assert_eq!(read.rows[0].row.key, "100000000000000000000002");
+    assert!(problems(&read).iter().all(|problem| problem.contains("write it as text")), "{:?}", problems(&read));
+    assert_eq!(read.problem_count, 2);
+}
