@@ -286,7 +286,7 @@ impl Filing<'_> {
         let cause = sweep.map_or(Cause::Cycle, |sweep| sweep.cause);
         let unseen = |skipped: &&Skipped| matches!(skipped.reason, SkipReason::NotObserved { .. });
         for skipped in page.skipped.iter().filter(unseen).filter(|_| cursor.unseen <= MARKED_MAX) {
-            marks::calm(tx, self.app, skipped.user)?;
+            marks::calm(tx, self.app, skipped.user, self.as_of)?;
             self.again.entry(skipped.user).or_insert((cause.clone(), Urgency::Normal));
         }
         Ok(())

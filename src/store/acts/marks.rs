@@ -55,10 +55,10 @@ pub(crate) fn ensure(
     mark(tx, app, user, urgency, cause, at)
 }
 
-/// Makes the mark of a leaver an ordinary one: he is none, and what he needs is not to be had now.
-pub(crate) fn calm(tx: &mut Group<'_>, app: &AppName, user: UserId) -> StoreResult<()> {
+/// Makes a leaver's mark that is not newer than `as_of` an ordinary one: he was none then, and what he needs is not to be had now.
+pub(crate) fn calm(tx: &mut Group<'_>, app: &AppName, user: UserId, as_of: Timestamp) -> StoreResult<()> {
     let key = layout::dirty_mark(app, Urgency::Leaver, user);
-    if let Some(mark) = kv::read::<StoredMark>(tx, &key)? {
+    if let Some(mark) = kv::read::<StoredMark>(tx, &key)?.filter(|mark| mark.at <= as_of) {
         tx.remove(key);
         tx.put(layout::dirty_mark(app, Urgency::Normal, user), &mark)?;
     }
