@@ -304,6 +304,21 @@ pub struct Preview {
     pub shrinks: Vec<String>,
 }
 
+impl Preview {
+    /// How many users it concerns, and how: `new 5, changed 2`; `None` = nothing changes.
+    pub fn words(&self) -> Option<String> {
+        let numbers = [
+            ("new", self.added),
+            ("changed", self.changed),
+            ("returned", self.returned),
+            ("left", self.left),
+            ("missing", self.missing),
+        ];
+        let told = numbers.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{word} {number}"));
+        Some(told.collect::<Vec<_>>().join(", ")).filter(|told| !told.is_empty())
+    }
+}
+
 /// What was said of an import's rows, and is not decided by.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remarks {

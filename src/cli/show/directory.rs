@@ -176,16 +176,7 @@ pub(crate) fn imports(style: &Style, imports: &[Import]) -> String {
 
 /// How many users it concerns, and how.
 fn numbers(preview: &Preview) -> String {
-    let numbers = [
-        ("new", preview.added),
-        ("changed", preview.changed),
-        ("returned", preview.returned),
-        ("left", preview.left),
-        ("missing", preview.missing),
-    ];
-    let told: Vec<String> =
-        numbers.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{word} {number}")).collect();
-    if told.is_empty() { "nothing changed".to_owned() } else { told.join(", ") }
+    preview.words().unwrap_or_else(|| "nothing changed".to_owned())
 }
 
 /// File names without their folders.

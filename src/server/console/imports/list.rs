@@ -162,14 +162,5 @@ pub fn state(state: &ImportState) -> Markup {
 
 /// `new 5, changed 2`.
 pub fn short(preview: &Preview) -> String {
-    let numbers = [
-        ("new", preview.added),
-        ("changed", preview.changed),
-        ("returned", preview.returned),
-        ("left", preview.left),
-        ("missing", preview.missing),
-    ];
-    let told: Vec<String> =
-        numbers.iter().filter(|(_, number)| *number > 0).map(|(word, number)| format!("{word} {number}")).collect();
-    if told.is_empty() { "nothing changes".to_owned() } else { told.join(", ") }
+    preview.words().unwrap_or_else(|| "nothing changes".to_owned())
 }
